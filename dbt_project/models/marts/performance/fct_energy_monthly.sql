@@ -1,0 +1,18 @@
+{{ config(indexes=[{'columns': ['site_code', 'flow_code', 'stat_month'], 'unique': true}]) }}
+select
+    site_code,
+    flow_code,
+    energy_code,
+    quantity_reason,
+    tce_equivalent_reason,
+    tce_equal_reason,
+    missing_meters,
+    quantity,
+    tce_equivalent,
+    tce_equal,
+    coverage,
+    estimated_quantity,
+    stat_month,
+    first_date as period_start
+from {{ ref('int_flows__calendar_periods') }}
+where period_type = 'month'

@@ -1,0 +1,6 @@
+select
+    site_code,
+    flow_code,
+    meter_code,
+    coefficient
+from {{ source('ledger', 'flow_terms') }}

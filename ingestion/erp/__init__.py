@@ -1,0 +1,1 @@
+"""What the plant's business system knows: production, purchases and stocks."""

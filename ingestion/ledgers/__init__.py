@@ -1,0 +1,1 @@
+"""The plant's own books: site, organisation, energies, meters, flows, equipment, people, calendars."""

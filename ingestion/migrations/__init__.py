@@ -1,0 +1,1 @@
+"""Alembic migrations of the schemas we write by hand: ledger, raw, ops, quarantine."""

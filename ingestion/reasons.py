@@ -1,0 +1,136 @@
+"""Why something of a package was refused: one code and one Chinese sentence for each cause.
+
+The code is for programs and dashboards and never changes; the sentence is for the plant's
+engineer and says what was found, why it cannot be used, and what to do about it. Reasons that
+depend on the whole set of readings (disputes, outliers …) belong to dbt, not here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+
+class Reason(StrEnum):
+    """Every reason code of this package; the docstring of a code is its sentence in TEXTS."""
+
+    # one row
+    MISSING_VALUE = "missing_value"
+    BAD_CODE = "bad_code"
+    NOT_A_NUMBER = "not_a_number"
+    NOT_AN_INTEGER = "not_an_integer"
+    NOT_A_DATE = "not_a_date"
+    NOT_A_TIME = "not_a_time"
+    NOT_A_TIMESTAMP = "not_a_timestamp"
+    NOT_A_BOOLEAN = "not_a_boolean"
+    AMBIGUOUS_TIMESTAMP = "ambiguous_timestamp"
+    NONEXISTENT_TIMESTAMP = "nonexistent_timestamp"
+    OUT_OF_RANGE = "out_of_range"
+    UNKNOWN_CHOICE = "unknown_choice"
+    UNKNOWN_TIMEZONE = "unknown_timezone"
+    WRONG_FIELD_COUNT = "wrong_field_count"
+    CONFLICTING_DUPLICATE = "conflicting_duplicate"
+    UNKNOWN_REFERENCE = "unknown_reference"
+    REFUSED_REFERENCE = "refused_reference"
+    VALIDITY_REVERSED = "validity_reversed"
+    VALIDITY_OVERLAP = "validity_overlap"
+    PERIOD_REVERSED = "period_reversed"
+    PARENT_CYCLE = "parent_cycle"
+    SAME_NODE = "same_node"
+    SITE_NOT_SINGLE = "site_not_single"
+    # measured_by
+    EXPRESSION_SYNTAX = "expression_syntax"
+    EXPRESSION_UNKNOWN_METER = "expression_unknown_meter"
+    EXPRESSION_FLOW = "expression_flow"
+    EXPRESSION_CYCLE = "expression_cycle"
+    EXPRESSION_NONLINEAR = "expression_nonlinear"
+    EXPRESSION_CONSTANT = "expression_constant"
+    EXPRESSION_AMBIGUOUS = "expression_ambiguous"
+    EXPRESSION_EMPTY = "expression_empty"
+    # a whole file
+    FILE_EMPTY = "file_empty"
+    FILE_TRUNCATED = "file_truncated"
+    FILE_CORRUPT = "file_corrupt"
+    FILE_CHANGING = "file_changing"
+    FILE_NOT_TEXT = "file_not_text"
+    FILE_TOO_LARGE = "file_too_large"
+    FILE_UNREADABLE = "file_unreadable"
+    MISSING_COLUMN = "missing_column"
+    DUPLICATE_COLUMN = "duplicate_column"
+    SITE_UNKNOWN = "site_unknown"
+
+
+TEXTS: dict[Reason, str] = {
+    Reason.MISSING_VALUE: "{column} 为空，但这一列必须填写；空表示未知，不能当作 0。请补上数值后重新导入。",
+    Reason.BAD_CODE: "{column} 的“{value}”不是有效编码；编码只能用字母、数字、“_”“.”“-”，1 至 64 个字符。请改编码。",
+    Reason.NOT_A_NUMBER: "{column} 的“{value}”不是数字；不能用 NaN、Inf、“--”或文字代替。请填数字，未知则按缺测处理。",
+    Reason.NOT_AN_INTEGER: "{column} 的“{value}”不是整数。请填整数。",
+    Reason.NOT_A_DATE: "{column} 的“{value}”不是有效日期。请写成 2026-01-05 的形式。",
+    Reason.NOT_A_TIME: "{column} 的“{value}”不是有效时刻。请写成 08:00 的形式。",
+    Reason.NOT_A_TIMESTAMP: "{column} 的“{value}”不是有效时间。请写成 2026-01-05 08:00:00 的形式。",
+    Reason.NOT_A_BOOLEAN: "{column} 的“{value}”不是“是”或“否”。请填 是 或 否。",
+    Reason.AMBIGUOUS_TIMESTAMP:
+        "{column} 的“{value}”在时区 {timezone} 因夏令时结束出现两次，无法确定是哪一次。请写上时差，例如 +08:00。",
+    Reason.NONEXISTENT_TIMESTAMP:
+        "{column} 的“{value}”在时区 {timezone} 因夏令时开始而不存在。请核对时钟，或写上时差，例如 +08:00。",
+    Reason.OUT_OF_RANGE: "{column} 的“{value}”超出允许范围（{allowed}）。请核对后改正。",
+    Reason.UNKNOWN_CHOICE: "{column} 的“{value}”不在允许的取值之内（{allowed}）。请改用其中之一。",
+    Reason.UNKNOWN_TIMEZONE: "{column} 的“{value}”不是已知时区。请写成 Asia/Shanghai 的形式。",
+    Reason.WRONG_FIELD_COUNT: "这一行有 {value} 个字段，表头有 {allowed} 个，无法对应。请检查多余或缺少的分隔符和引号。",
+    Reason.CONFLICTING_DUPLICATE:
+        "{column} 为“{value}”的行在同一文件中出现多次且内容不同（第 {lines} 行），无法判断哪一行正确，全部拒绝。请只留一行。",
+    Reason.UNKNOWN_REFERENCE: "{column} 的“{value}”在{table}中不存在。请先在{table}中登记，或改正编码。",
+    Reason.REFUSED_REFERENCE: "{column} 的“{value}”所指的{table}第 {line} 行被拒绝，这一行因此也不能导入。请先改正那一行。",
+    Reason.VALIDITY_REVERSED: "valid_to “{value}”不晚于 valid_from “{other}”，有效期为空。有效期左闭右开，请核对。",
+    Reason.VALIDITY_OVERLAP:
+        "{column} 为“{value}”的有效期与{other}重叠，同一天会有两个取值。请给较早的一行填写 valid_to。",
+    Reason.PERIOD_REVERSED: "period_end “{value}”不晚于 period_start “{other}”，期间为空。期间左闭右开，请核对。",
+    Reason.PARENT_CYCLE: "parent_code 构成循环：{value}。请改正上级单位。",
+    Reason.SAME_NODE: "from_node 与 to_node 都是“{value}”，能流必须连接两个不同的节点。请改正其中一个。",
+    Reason.SITE_NOT_SINGLE: "site 表必须恰好有一行，这里有 {value} 行。请只保留本单位一行。",
+    Reason.EXPRESSION_SYNTAX:
+        "measured_by “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
+    Reason.EXPRESSION_UNKNOWN_METER:
+        "measured_by “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
+    Reason.EXPRESSION_FLOW:
+        "measured_by “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
+    Reason.EXPRESSION_CYCLE: "measured_by “{value}”使能流互相引用，构成循环：{detail}。请改写成计量器具。",
+    Reason.EXPRESSION_NONLINEAR:
+        "measured_by “{value}”不是线性表达式：{detail}。计量器具之间只能相加减，只能乘以或除以数字。",
+    Reason.EXPRESSION_CONSTANT: "measured_by “{value}”中 {detail} 是单独的常数，不能与计量器具相加减。请去掉常数。",
+    Reason.EXPRESSION_AMBIGUOUS:
+        "measured_by “{value}”中 {detail} 既可读作数字也可读作计量器具编码，无法判断。请改写，例如把系数写成 2.0。",
+    Reason.EXPRESSION_EMPTY: "measured_by “{value}”合并后不含任何计量器具。请改正，或留空表示没有计量。",
+    Reason.FILE_EMPTY: "{file}：文件没有表头，什么也没有导入。请重新导出。",
+    Reason.FILE_TRUNCATED: "{file}：文件不完整（{detail}），什么也没有导入。请等文件写完，或重新导出、重新传送后再导入。",
+    Reason.FILE_CORRUPT: "{file}：文件已损坏（{detail}），什么也没有导入。请重新导出或重新传送。",
+    Reason.FILE_CHANGING: "{file}：读取时文件仍在变化，什么也没有导入。请等文件写完后再导入。",
+    Reason.FILE_NOT_TEXT: "{file}：不是 UTF-8、GB18030 或 UTF-16 文本（{detail}），什么也没有导入。请另存为 UTF-8 的 CSV。",
+    Reason.FILE_TOO_LARGE: "{file}：文件过大（{detail}），什么也没有导入。请拆成几个文件。",
+    Reason.FILE_UNREADABLE: "{file}：文件无法读取（{detail}），什么也没有导入。请检查文件和权限。",
+    Reason.MISSING_COLUMN: "{file}：表头缺少必填列 {column}（现有：{value}），什么也没有导入。请补上这一列。",
+    Reason.DUPLICATE_COLUMN: "{file}：表头中“{value}”都表示 {column}，无法判断用哪一列，什么也没有导入。请只留一列。",
+    Reason.SITE_UNKNOWN: "{file}：用能单位 {value} 尚未登记，什么也没有导入。请先导入含 site 表的数据包。",
+}
+"""Chinese sentence of every code; the fields in braces come from where the fault was found."""
+
+
+def text(reason: Reason, **facts: Any) -> str:
+    """The sentence of ``reason`` with its facts filled in; long cell values are shortened."""
+    shown = {name: _shorten(value) for name, value in facts.items()}
+    return TEXTS[reason].format(**shown)
+
+
+def _shorten(value: Any, limit: int = 200) -> Any:
+    if isinstance(value, str) and len(value) > limit:
+        return value[:limit] + "…"
+    return value
+
+
+class FileRefused(Exception):
+    """A whole file cannot be used; nothing of it lands. ``reason`` is the code, the message Chinese."""
+
+    def __init__(self, reason: Reason, file: str, **facts: Any) -> None:
+        self.reason = reason
+        self.file = file
+        super().__init__(text(reason, file=file, **facts))

@@ -1,0 +1,1 @@
+"""What acts on people and on the outside."""

@@ -1,0 +1,1 @@
+"""Sets the platform up, starts, stops and diagnoses it."""

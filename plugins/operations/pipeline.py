@@ -1,0 +1,216 @@
+"""The pipeline over a plant package: land, judge, build, judge again.
+
+`nengduan load` runs it as a whole; the DAGs run the same stages by name.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingestion import warehouse
+from plugins.operations import building
+
+if TYPE_CHECKING:
+    from ingestion.landing import BatchReport
+    from ingestion.package import Package
+    from quality.verdict import Verdict
+
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], None]
+Announce = Callable[[str], AbstractContextManager[Say]]
+
+LANDINGS = ("ledgers", "erp", "readings")
+TITLES = {
+    "package": "打开数据包",
+    "ledgers": "导入台账",
+    "erp": "导入 ERP 数据",
+    "readings": "导入读数",
+    "batch_gate": "检查批次",
+    "build": "计算能耗",
+    "marts_gate": "检查结果",
+}
+"""Stages in their order, as a plant's user sees them."""
+
+
+@dataclass
+class Stage:
+    """One stage as it went. ``problem`` is None when it passed."""
+
+    name: str
+    seconds: float = 0.0
+    problem: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class LoadReport:
+    """What became of a load, stage by stage and batch by batch."""
+
+    load_id: uuid.UUID
+    stages: list[Stage] = field(default_factory=list)
+    batches: list[BatchReport] = field(default_factory=list)
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+
+    @property
+    def is_passed(self) -> bool:
+        return all(stage.problem is None for stage in self.stages)
+
+    @property
+    def run_id(self) -> str:
+        return f"load-{self.load_id}"
+
+
+class _StageFailed(Exception):  # noqa: N818 (a signal: the report already holds the problem)
+    """Nothing after this stage can be done."""
+
+
+@contextmanager
+def _unannounced(_: str) -> Iterator[Say]:
+    yield lambda _text: None
+
+
+def run_package(
+    path: Path, now: datetime | None = None, announce: Announce = _unannounced
+) -> LoadReport:
+    """Run every stage over a package. ``now`` is the clock of the landing (UTC).
+
+    A held or refused batch fails its stage and stops nobody else. A stage that can't be done at all ends the
+    load; what was landed until then is complete batch by batch and is taken up by the next load.
+    """
+    report = LoadReport(uuid.uuid4())
+    try:
+        _run(report, path, now or datetime.now(UTC), announce)
+    except _StageFailed:
+        log.info("load %s ended early", report.load_id)
+    return report
+
+
+def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> None:
+    with _stage(report, "package", announce):
+        from ingestion.package import open_package
+
+        package = open_package(path)
+    for kind in LANDINGS:
+        with _stage(report, kind, announce) as (stage, say):
+            landed = land(kind, package, report.load_id, now, say)
+            report.batches += landed
+            stage.problem = refusals(landed)
+    with _stage(report, "batch_gate", announce) as (stage, say):
+        verdicts = judge_landed(report.run_id, [one.batch_id for one in report.batches], now, say)
+        report.verdicts = {int(verdict.batch_id or 0): verdict for verdict in verdicts}
+        stage.problem = holds(verdicts)
+        stage.warnings = tuple(
+            f"批次 {verdict.batch_id}：{finding.message}"
+            for verdict in verdicts
+            for finding in verdict.findings
+            if finding.severity == "warning"
+        )
+    with _locked(report, announce):
+        with _stage(report, "build", announce) as (_, say):
+            building.run_dbt(report.run_id, say)
+        with _stage(report, "marts_gate", announce) as (stage, _):
+            verdict = _judge_marts(report.run_id, now)
+            stage.problem = verdict.reason
+            stage.warnings = tuple(one.message for one in verdict.findings if one.severity == "warning")
+
+
+def land(
+    kind: str, package: Package, load_id: uuid.UUID, now: datetime, say: Say = lambda _: None
+) -> list[BatchReport]:
+    """Land one kind of a package's files, each file in a transaction of its own."""
+    from ingestion import landing
+
+    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[kind]
+    with warehouse.connect("ingest") as connection:
+        if kind != "ledgers":
+            return land_kind(package, connection, load_id, now)
+        # Ledger rows are replaced in place: not under a build that is reading them.
+        with building.warehouse_lock(say):
+            return land_kind(package, connection, load_id, now)
+
+
+def judge_landed(
+    run_id: str,
+    batch_ids: Iterable[int | None] = (),
+    now: datetime | None = None,
+    say: Say = lambda _: None,
+) -> list[Verdict]:
+    """Judge every batch that waits for it, and those of ``batch_ids`` that were held before.
+
+    An interrupted load leaves landed batches behind; whoever comes next judges them too.
+    """
+    from quality.batch_gate import judge_batches, pending_batches
+
+    with building.warehouse_lock(say):
+        waiting = {*pending_batches(), *(one for one in batch_ids if one is not None)}
+        return judge_batches(waiting, run_id, now)
+
+
+def build_marts(run_id: str, say: Say = lambda _: None) -> Path:
+    """Build every model with dbt; returns the log. Raises BuildError naming what failed."""
+    with building.warehouse_lock(say):
+        return building.run_dbt(run_id, say)
+
+
+def judge_marts(run_id: str, now: datetime | None = None) -> Verdict:
+    """The gate over the marts, while nobody rebuilds them."""
+    with building.warehouse_lock():
+        return _judge_marts(run_id, now)
+
+
+def _judge_marts(run_id: str, now: datetime | None) -> Verdict:
+    from quality import marts_gate
+
+    return marts_gate.judge_marts(run_id, now)
+
+
+def refusals(batches: Iterable[BatchReport]) -> str | None:
+    """The files of which nothing landed, with their reasons, or None."""
+    reasons = [one.status_reason or f"{one.file} 被拒收" for one in batches if one.status == "refused"]
+    return "；".join(reasons) or None
+
+
+def holds(verdicts: Iterable[Verdict]) -> str | None:
+    """The batches the gate held, with their reasons, or None."""
+    reasons = [f"批次 {one.batch_id} 被扣留：{one.reason}" for one in verdicts if not one.is_passed]
+    return "；".join(reasons) or None
+
+
+@contextmanager
+def _stage(report: LoadReport, name: str, announce: Announce) -> Iterator[tuple[Stage, Say]]:
+    """Time a stage; what it raises becomes its problem, and goes to the log with its traceback."""
+    stage = Stage(name)
+    report.stages.append(stage)
+    began = time.monotonic()
+    try:
+        with announce(TITLES[name]) as say:
+            yield stage, say
+    except Exception as error:
+        log.exception("stage %s of load %s failed", name, report.load_id)
+        stage.problem = str(error).strip() or type(error).__name__
+        raise _StageFailed from error
+    finally:
+        stage.seconds = time.monotonic() - began
+
+
+@contextmanager
+def _locked(report: LoadReport, announce: Announce) -> Iterator[None]:
+    """The lock over build and gate together, so that the gate judges this build."""
+    with building.warehouse_lock() if announce is _unannounced else _waiting(announce):
+        yield
+
+
+@contextmanager
+def _waiting(announce: Announce) -> Iterator[None]:
+    """Says that it waits while another load builds."""
+    with announce("等待计算资源") as say, building.warehouse_lock(say):
+        yield

@@ -1,0 +1,1 @@
+"""All tests; a package so that the reference can be imported by name."""

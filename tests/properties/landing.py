@@ -1,0 +1,143 @@
+"""A plant put straight into the warehouse's input schemas, batch by batch, past the file formats.
+
+Property tests need a clock of their own and hundreds of batches; the formats have tests elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, LiteralString, cast
+
+import psycopg
+
+from ingestion import warehouse
+from ingestion.settings import Settings
+from tests.plants.unseen.packages import ledger_tables, number
+from tests.reference.flows import terms_of
+from tests.reference.model import Plant, Reading
+
+#: Names that differ between the package's columns and the warehouse's.
+RENAMED = {"start": "start_time", "end": "end_time"}
+LEDGER_TABLES = (
+    "energies",
+    "calorific_values",
+    "org_units",
+    "equipment",
+    "nodes",
+    "flows",
+    "meters",
+    "meter_events",
+    "shifts",
+)
+
+
+def sql(text: str) -> LiteralString:
+    return cast("LiteralString", text)
+
+
+def land_plant(plant: Plant, now: datetime) -> None:
+    """Ledgers and ERP rows of the plant as accepted batches."""
+    tables = ledger_tables(plant, "offset")
+    with warehouse.connect("ingest") as connection:
+        batch_id = new_batch(connection, plant, "ledger", now)
+        insert(connection, "ledger.sites", tables["site"], batch_id, {})
+        site = {"site_code": plant.site_code}
+        for name in LEDGER_TABLES:
+            insert(connection, f"ledger.{name}", tables.get(name, []), batch_id, site)
+        terms = [
+            {"flow_code": flow.flow_code, "meter_code": code, "coefficient": number(coefficient)}
+            for flow in plant.flows
+            if flow.measured_by
+            for code, coefficient in terms_of(flow.measured_by).items()
+        ]
+        insert(connection, "ledger.flow_terms", terms, None, site)
+        erp_batch = new_batch(connection, plant, "erp", now)
+        for name in ("purchases", "stocks"):
+            insert(connection, f"raw.{name}", tables.get(name, []), erp_batch, site | {"line": "2"})
+
+
+def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime) -> int:
+    """One batch of readings, in the order given; returns its id."""
+    with warehouse.connect("ingest") as connection:
+        batch_id = new_batch(connection, plant, "readings", now)
+        for month in months_of(readings):
+            connection.execute("select raw.ensure_readings_month(%s)", (month,))
+        columns = "site_code, meter_code, read_at, value, quality, revision, batch_id, line"
+        with connection.cursor().copy(sql(f"copy raw.readings ({columns}) from stdin")) as rows:
+            for line, reading in enumerate(readings, start=2):
+                rows.write_row(
+                    (
+                        plant.site_code,
+                        reading.meter_code,
+                        datetime.fromtimestamp(int(reading.at), UTC),
+                        number(reading.value),
+                        reading.quality,
+                        reading.revision,
+                        batch_id,
+                        line,
+                    )
+                )
+    return batch_id
+
+
+def months_of(readings: Iterable[Reading]) -> set[date]:
+    days = {datetime.fromtimestamp(int(reading.at), UTC).date() for reading in readings}
+    return {day.replace(day=1) for day in days}
+
+
+def new_batch(connection: psycopg.Connection[Any], plant: Plant, kind: str, now: datetime) -> int:
+    row = connection.execute(
+        "insert into ops.batches (load_id, site_code, kind, source, file, sha256, received_at, status) "
+        "values (%s, %s, %s, 'test', 'test', %s, %s, 'accepted') returning batch_id",
+        (uuid.uuid4(), plant.site_code, kind, uuid.uuid4().hex, now),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def insert(
+    connection: psycopg.Connection[Any],
+    table: str,
+    rows: Sequence[Mapping[str, str]],
+    batch_id: int | None,
+    constants: Mapping[str, str],
+) -> None:
+    for row in rows:
+        values: dict[str, object] = {
+            RENAMED.get(name, name): text for name, text in {**constants, **row}.items() if text
+        }
+        if batch_id is not None:
+            values["batch_id"] = batch_id
+        columns = ", ".join(values)
+        marks = ", ".join(["%s"] * len(values))
+        connection.execute(sql(f"insert into {table} ({columns}) values ({marks})"), list(values.values()))
+
+
+def build(settings: Settings, *select: str) -> None:
+    """``dbt run`` in this process: importing dbt anew for every build would cost more than the build."""
+    from dbt.cli.main import dbtRunner
+
+    environment = settings.dbt_environment()
+    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
+    before = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
+    try:
+        arguments = ["--quiet", "--no-use-colors", "run"]
+        if select:
+            arguments += ["--select", *select]
+        result = dbtRunner().invoke(arguments)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+    failures = [
+        f"{node.node.name}: {' '.join(str(node.message).split())}"
+        for node in getattr(result.result, "results", [])
+        if str(node.status) not in ("success", "pass", "skipped")
+    ]
+    assert result.success, f"dbt run fails: {failures or result.exception}"
