@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from dashboards.assets import DATABASE, Asset, Assets, uuid_of
 
@@ -26,11 +27,10 @@ def column_faults(assets: Assets, connection: psycopg.Connection) -> list[str]:
     """Every column that a dataset declares and its SQL does not give, one line each."""
     found = []
     for path, dataset in _of_kind(assets, "datasets"):
-        # the SQL is our own file, never a user's words
-        query = f"select * from ({dataset['sql']}) as dataset limit 0"
+        query = sql.SQL("select * from ({}) as dataset limit 0").format(sql.SQL(dataset["sql"]))
         try:
             with connection.transaction():
-                description = connection.execute(query.encode()).description or []
+                description = connection.execute(query).description or []
         except psycopg.Error as error:
             found.append(f"{path}: its SQL fails: {str(error).strip().splitlines()[0]}")
             continue
@@ -77,7 +77,7 @@ def _datasets(assets: Assets, labels: Labels) -> Iterator[str]:
         for kind, names in (("columns", _columns(dataset)), ("metrics", _metrics(dataset))):
             for name in sorted(names - set(labels[kind])):
                 yield f"{path}: {name} has no Chinese name under {kind} in labels.yaml"
-        if dataset["main_dttm_col"] not in _columns(dataset):
+        if dataset["main_dttm_col"] not in {None, *_columns(dataset)}:
             yield f"{path}: main_dttm_col {dataset['main_dttm_col']} is not one of its columns"
 
 

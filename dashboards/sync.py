@@ -95,9 +95,9 @@ def main() -> None:
         report = sync(load())
     except (AssetError, SupersetError, SettingsError, psycopg.Error) as error:
         sys.exit(f"Dashboards are not synced: {error}")
-    print(f"Superset has {report.datasets} datasets, {report.charts} charts.")
+    sys.stdout.write(f"Superset has {report.datasets} datasets, {report.charts} charts.\n")
     for title, address in report.dashboards.items():
-        print(f"{title}  {address}")
+        sys.stdout.write(f"{title}  {address}\n")
 
 
 if __name__ == "__main__":

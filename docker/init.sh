@@ -11,3 +11,6 @@ airflow db migrate
 
 echo "init: Airflow's users"
 python docker/airflow_users.py
+
+echo "init: the marts of this version"
+python docker/first_build.py

@@ -127,7 +127,7 @@ def _shorten(value: Any, limit: int = 200) -> Any:
     return value
 
 
-class FileRefused(Exception):
+class FileRefused(Exception):  # noqa: N818 - it says what happened to the file
     """A whole file cannot be used; nothing of it lands. ``reason`` is the code, the message Chinese."""
 
     def __init__(self, reason: Reason, file: str, **facts: Any) -> None:

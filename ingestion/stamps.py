@@ -39,7 +39,8 @@ _STRICT_LOCAL = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$"
 _STRICT_ZONED = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})$"
 _GENERAL = (
     r"^(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
-    r"(?:[ T]*(?P<hour>\d{1,2})[:时点](?:(?P<minute>\d{1,2})(?:分|[:分](?P<second>\d{1,2})(?:[.,](?P<part>\d{1,9}))?秒?)?)?)?"
+    r"(?:[ T]*(?P<hour>\d{1,2})[:时点]"
+    r"(?:(?P<minute>\d{1,2})(?:分|[:分](?P<second>\d{1,2})(?:[.,](?P<part>\d{1,9}))?秒?)?)?)?"
     r" *" + _ZONE + "$"
 )
 _COMPACT = (
@@ -133,7 +134,8 @@ def _by_parts(
     length = ((months + 1).astype("datetime64[D]") - first).astype(np.int64)
     good &= (day >= 1) & (day <= length)
     good &= ((hour < 24) & (minute < 60) & (second < 60)) | ((hour == 24) & (minute == 0) & (second == 0))
-    micro = pc.utf8_slice_codeunits(pc.utf8_rpad(parts.field("part"), 6, "0"), 0, 6).cast(pa.int64()).to_numpy()
+    fraction = pc.utf8_slice_codeunits(pc.utf8_rpad(parts.field("part"), 6, "0"), 0, 6)
+    micro = fraction.cast(pa.int64()).to_numpy()
     local = first.astype(np.int64) * DAY + (day - 1) * DAY
     local = local + ((hour * 60 + minute) * 60 + second) * SECOND + micro
 

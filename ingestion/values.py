@@ -21,14 +21,17 @@ from ingestion.texts import clean, is_code, is_empty_mark, normalise, number
 TRUE = {"是", "y", "yes", "true", "1", "有", "√", "t"}
 FALSE = {"否", "n", "no", "false", "0", "无", "×", "f"}
 
-_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[ T]+0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?")
+_DATE = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
+    r"(?:[ T]+0{1,2}:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"  # midnight, as workbooks show dates
+)
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"[2-7]\d{4}(\.0+)?")
 _TIME = re.compile(r"(\d{1,2})[:时](\d{1,2})?(?:分|:(\d{1,2})(?:\.0+)?)?")
 _FRACTION = re.compile(r"(0?\.\d+|0|1)(\.0+)?")
 
 
-class Fault(Exception):
+class CellError(Exception):
     """A cell that cannot be used; ``reason`` is the code, the message is the Chinese sentence."""
 
     def __init__(self, reason: Reason, **facts: object) -> None:
@@ -37,12 +40,12 @@ class Fault(Exception):
 
 
 def parse(column: Column, cell: str, timezone: ZoneInfo) -> str | None:
-    """The stored text of a cell, the column's default for an empty one; raises Fault."""
+    """The stored text of a cell, the column's default for an empty one; raises CellError."""
     plain = clean(cell)
-    is_typed = column.kind not in (Kind.TEXT, Kind.CODE)
-    if not plain or (not column.required and is_typed and column.kind is not Kind.BOOLEAN and is_empty_mark(plain)):
+    may_be_marked = not column.required and column.kind not in (Kind.TEXT, Kind.CODE, Kind.BOOLEAN)
+    if not plain or (may_be_marked and is_empty_mark(plain)):
         if column.required:
-            raise Fault(Reason.MISSING_VALUE, column=column.name)
+            raise CellError(Reason.MISSING_VALUE, column=column.name)
         return column.default
     if column.kind is Kind.TEXT:
         return plain
@@ -54,14 +57,14 @@ def parse(column: Column, cell: str, timezone: ZoneInfo) -> str | None:
 def _code(column: Column, cell: str) -> str:
     plain = normalise(cell)
     if not is_code(plain):
-        raise Fault(Reason.BAD_CODE, column=column.name, value=cell)
+        raise CellError(Reason.BAD_CODE, column=column.name, value=cell)
     return plain
 
 
 def _decimal(column: Column, cell: str) -> str:
     value = number(cell)
     if value is None:
-        raise Fault(Reason.NOT_A_NUMBER, column=column.name, value=cell)
+        raise CellError(Reason.NOT_A_NUMBER, column=column.name, value=cell)
     _check_bounds(column, value, cell)
     return format(value, "f")
 
@@ -69,7 +72,7 @@ def _decimal(column: Column, cell: str) -> str:
 def _integer(column: Column, cell: str) -> str:
     value = number(cell)
     if value is None or value != value.to_integral_value():
-        raise Fault(Reason.NOT_AN_INTEGER, column=column.name, value=cell)
+        raise CellError(Reason.NOT_AN_INTEGER, column=column.name, value=cell)
     _check_bounds(column, value, cell)
     return str(int(value))
 
@@ -81,7 +84,7 @@ def _check_bounds(column: Column, value: Decimal, cell: str) -> None:
         or (column.maximum is not None and value > column.maximum)
     )
     if is_out:
-        raise Fault(Reason.OUT_OF_RANGE, column=column.name, value=cell, allowed=column.allowed)
+        raise CellError(Reason.OUT_OF_RANGE, column=column.name, value=cell, allowed=column.allowed)
 
 
 def _date(column: Column, cell: str) -> str:
@@ -94,7 +97,7 @@ def _date(column: Column, cell: str) -> str:
         else:
             raise ValueError(plain)
     except ValueError:
-        raise Fault(Reason.NOT_A_DATE, column=column.name, value=cell) from None
+        raise CellError(Reason.NOT_A_DATE, column=column.name, value=cell) from None
     return value.isoformat()
 
 
@@ -111,7 +114,7 @@ def _time(column: Column, cell: str) -> str:
             return time(minutes // 3600 % 24, minutes // 60 % 60, minutes % 60).isoformat()
     except ValueError:
         pass
-    raise Fault(Reason.NOT_A_TIME, column=column.name, value=cell)
+    raise CellError(Reason.NOT_A_TIME, column=column.name, value=cell)
 
 
 def _choice(column: Column, cell: str) -> str:
@@ -120,7 +123,7 @@ def _choice(column: Column, cell: str) -> str:
         plain = normalise(cell)  # '1.0' from a workbook is level 1
         chosen = column.choose(plain[:-2]) if plain.endswith(".0") else None
     if chosen is None:
-        raise Fault(Reason.UNKNOWN_CHOICE, column=column.name, value=cell, allowed=column.allowed)
+        raise CellError(Reason.UNKNOWN_CHOICE, column=column.name, value=cell, allowed=column.allowed)
     return chosen
 
 
@@ -132,16 +135,15 @@ def _boolean(column: Column, cell: str) -> str | None:
         return "false"
     if is_empty_mark(plain):
         return column.default
-    raise Fault(Reason.NOT_A_BOOLEAN, column=column.name, value=cell)
+    raise CellError(Reason.NOT_A_BOOLEAN, column=column.name, value=cell)
 
 
 def _timestamp(column: Column, cell: str, timezone: ZoneInfo) -> str:
     parsed = stamps.parse(pa.array([cell]), timezone)
     fault = int(parsed.fault[0])
     if fault != stamps.OK:
-        raise Fault(
-            stamps.FAULTS[fault], column=column.name, value=cell, timezone=timezone.key, allowed=stamps.ALLOWED
-        )
+        facts = {"column": column.name, "value": cell, "timezone": timezone.key, "allowed": stamps.ALLOWED}
+        raise CellError(stamps.FAULTS[fault], **facts)
     return f"{parsed.utc.astype('datetime64[us]')[0]}+00"
 
 

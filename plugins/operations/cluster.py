@@ -129,7 +129,8 @@ def port_owner(port: int) -> str:
     """Who listens on a TCP port, in words; needs no rights, knows less without them."""
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            is_listening = connection.status == psutil.CONN_LISTEN and connection.laddr
+            if is_listening and connection.laddr[1] == port and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"process {connection.pid} ({' '.join(process.cmdline())[:80] or process.name()})"
     except psutil.Error:

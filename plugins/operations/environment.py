@@ -7,25 +7,26 @@ two and docker-compose.yml together.
 from __future__ import annotations
 
 import secrets
+import textwrap
 
 import click
 
 from ingestion.settings import SECRETS
 
 OPTIONS = {
-    "NENGDUAN_BIND_ADDRESS": "Address on this host where Airflow and Superset answer. Empty: 127.0.0.1, for a\n"
-    "reverse proxy with TLS in front of it.",
+    "NENGDUAN_BIND_ADDRESS": "Address on this host where Airflow and Superset answer. Empty: 127.0.0.1, for "
+    "a reverse proxy with TLS in front.",
     "NENGDUAN_AIRFLOW_PORT": "Empty: 8080.",
     "NENGDUAN_SUPERSET_PORT": "Empty: 8088.",
-    "NENGDUAN_DROP_FOLDER": "Folder on this host (an absolute path, writable by user id 50000) whose new files are\n"
-    "imported. Empty: the volume `drop`.",
+    "NENGDUAN_AIRFLOW_BASE_URL": "Where browsers reach Airflow. Empty: http://localhost:8080.",
+    "NENGDUAN_SUPERSET_HTTPS": "1 when a proxy with TLS stands in front of Superset: cookies then travel by "
+    "HTTPS only.",
+    "NENGDUAN_DROP_FOLDER": "Folder on this host, an absolute path, writable by user id 50000, whose new "
+    "files are imported. Empty: the volume `drop`.",
     "NENGDUAN_POSTGRES_SHARED_BUFFERS": "PostgreSQL's own cache, about a fifth of the memory. Empty: 1GB.",
-    "NENGDUAN_AIRFLOW_EXECUTOR": "Empty: LocalExecutor, tasks run beside the scheduler. CeleryExecutor needs\n"
-    "COMPOSE_PROFILES=scale.",
-    "NENGDUAN_AIRFLOW_PARALLELISM": "Tasks at once: of the installation, and of each Celery worker. Empty: 8.",
-    "NENGDUAN_AIRFLOW_BASE_URL": "Where browsers reach Airflow, as with https://energy.example/airflow behind a proxy.\n"
-    "Empty: http://localhost:8080.",
-    "NENGDUAN_SUPERSET_HTTPS": "1 when a proxy with TLS stands in front of Superset: cookies then travel by HTTPS only.",
+    "NENGDUAN_AIRFLOW_PARALLELISM": "Tasks at once: of the installation, and of each worker. Empty: 8.",
+    "NENGDUAN_AIRFLOW_EXECUTOR": "Empty: LocalExecutor, tasks run beside the scheduler. CeleryExecutor: on "
+    "workers; needs COMPOSE_PROFILES=scale.",
     "COMPOSE_PROFILES": "Empty, or scale: adds Redis and the Celery workers.",
 }
 """Settings of the compose file that may stay empty: name and comment."""
@@ -42,7 +43,7 @@ def render(is_empty: bool = False) -> str:
         "# keep it, and never commit it.",
     ]
     for name, comment in OPTIONS.items():
-        lines += ["", *(f"# {line}" for line in comment.splitlines()), f"{name}="]
+        lines += ["", *(f"# {line}" for line in textwrap.wrap(comment, 96)), f"{name}="]
     lines += ["", "# Passwords and keys: none has a default, each is required."]
     for name in COMPOSE_SECRETS:
         value = "" if is_empty else SECRETS.get(name, lambda: secrets.token_urlsafe(18))()

@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,9 +78,7 @@ def _unannounced(_: str) -> Iterator[Say]:
     yield lambda _text: None
 
 
-def run_package(
-    path: Path, now: datetime | None = None, announce: Announce = _unannounced
-) -> LoadReport:
+def run_package(path: Path, now: datetime | None = None, announce: Announce = _unannounced) -> LoadReport:
     """Run every stage over a package. ``now`` is the clock of the landing (UTC).
 
     A held or refused batch fails its stage and stops nobody else. A stage that can't be done at all ends the
@@ -114,8 +112,9 @@ def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> N
             for finding in verdict.findings
             if finding.severity == "warning"
         )
-    with _locked(report, announce):
+    with ExitStack() as held:  # over build and gate together, so that the gate judges this build
         with _stage(report, "build", announce) as (_, say):
+            held.enter_context(building.warehouse_lock(say))
             building.run_dbt(report.run_id, say)
         with _stage(report, "marts_gate", announce) as (stage, _):
             verdict = _judge_marts(report.run_id, now)
@@ -129,7 +128,9 @@ def land(
     """Land one kind of a package's files, each file in a transaction of its own."""
     from ingestion import landing
 
-    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[kind]
+    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[
+        kind
+    ]
     with warehouse.connect("ingest") as connection:
         if kind != "ledgers":
             return land_kind(package, connection, load_id, now)
@@ -200,17 +201,3 @@ def _stage(report: LoadReport, name: str, announce: Announce) -> Iterator[tuple[
         raise _StageFailed from error
     finally:
         stage.seconds = time.monotonic() - began
-
-
-@contextmanager
-def _locked(report: LoadReport, announce: Announce) -> Iterator[None]:
-    """The lock over build and gate together, so that the gate judges this build."""
-    with building.warehouse_lock() if announce is _unannounced else _waiting(announce):
-        yield
-
-
-@contextmanager
-def _waiting(announce: Announce) -> Iterator[None]:
-    """Says that it waits while another load builds."""
-    with announce("等待计算资源") as say, building.warehouse_lock(say):
-        yield

@@ -80,7 +80,9 @@ class Airflow:
         options: dict[str, Any] = {"limit": 100, "order_by": "-run_after"}
         if since is not None:
             options["run_after_gte"] = since.isoformat()
-        runs: list[dict[str, Any]] = self.request("GET", f"/dags/{dag_id}/dagRuns", params=options)["dag_runs"]
+        runs: list[dict[str, Any]] = self.request("GET", f"/dags/{dag_id}/dagRuns", params=options)[
+            "dag_runs"
+        ]
         return runs
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:

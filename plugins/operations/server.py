@@ -83,7 +83,7 @@ def prepare(settings: Settings, say: Say = lambda _: None) -> None:
     except psycopg.OperationalError as error:
         raise DatabaseError(
             f"The warehouse at {settings.database_host}:{settings.database_port} does not let "
-            f"nengduan_owner in: {_first_line(error)}. "
+            f"nengduan_owner in: {first_line(error)}. "
             "Give an administrator's NENGDUAN_DATABASE_URL so that it can be made."
         ) from error
     wanted = _wanted(settings)
@@ -182,7 +182,7 @@ def connect_admin(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         else:
             cure = "See `nengduan logs postgresql`."
         raise DatabaseError(
-            f"PostgreSQL at {where} does not let us in: {_first_line(error)}. {cure}"
+            f"PostgreSQL at {where} does not let us in: {first_line(error)}. {cure}"
         ) from error
     with connection:
         yield connection
@@ -262,7 +262,7 @@ def _sql(statement: str) -> sql.SQL:
     return sql.SQL(cast("LiteralString", statement))
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0].strip() if str(error).strip() else type(error).__name__
 
 

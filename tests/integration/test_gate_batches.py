@@ -4,87 +4,22 @@ the broken batch is held."""
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from ingestion import warehouse as database
 from ingestion.settings import Settings
 from quality.batch_gate import judge_batch, judge_batches, pending_batches
-
-NOW = datetime(2026, 6, 10, 1, 0, tzinfo=UTC)
-START = datetime(2026, 6, 8, 16, 0, tzinfo=UTC)  # 9 June, 00:00 in Asia/Shanghai
-QUARTER = timedelta(minutes=15)
-
-
-class Plant:
-    """Writes batches the way landing does, without going through files."""
-
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self.connection = connection
-        self.connection.execute("insert into ledger.sites (site_code, name, batch_id) values ('P', '厂', 0)")
-        for month in ("1970-01-01", "2026-05-01", "2026-06-01", "2027-01-01"):
-            self.connection.execute("select raw.ensure_readings_month(%s)", [month])
-        self.meter("M1", max_per_hour=400)
-        self.meter("M2", max_per_hour=400)
-
-    def meter(self, code: str, kind: str = "interval", **columns: Any) -> None:
-        names = [
-            "site_code",
-            "meter_code",
-            "name",
-            "energy_code",
-            "reading_kind",
-            "unit",
-            "batch_id",
-            *columns,
-        ]
-        values = ["P", code, code, "electricity", kind, "kWh", 0, *columns.values()]
-        self.connection.execute(
-            f"insert into ledger.meters ({', '.join(names)}) values ({', '.join(['%s'] * len(names))})",
-            values,
-        )
-
-    def batch(self, file: str, rows: list[tuple[Any, ...]], *, kind: str = "readings", **columns: Any) -> int:
-        """``rows`` are (meter_code, read_at, value[, quality]); ``columns`` override what is registered."""
-        stamps = [row[1] for row in rows]
-        registered = {
-            "load_id": uuid.uuid4(), "site_code": "P", "kind": kind, "source": "csv", "file": file,
-            "sha256": uuid.uuid4().hex, "rows_total": len(rows), "rows_landed": len(rows),
-            "first_read_at": min(stamps, default=None), "last_read_at": max(stamps, default=None),
-            "received_at": NOW, "status": "landed", **columns,
-        }  # fmt: skip
-        names = ", ".join(registered)
-        found = self.connection.execute(
-            f"insert into ops.batches ({names}) values ({', '.join(['%s'] * len(registered))}) returning batch_id",
-            list(registered.values()),
-        ).fetchone()
-        assert found
-        with self.connection.cursor() as cursor, cursor.copy("copy raw.readings from stdin") as copy:
-            for line, (meter, read_at, value, *quality) in enumerate(rows, start=2):
-                copy.write_row(("P", meter, read_at, value, *(quality or ["good"]), 0, found[0], line))
-        self.connection.commit()
-        return int(found[0])
-
-    def fetch(self, query: str, *values: Any) -> list[Any]:
-        self.connection.commit()
-        return self.connection.execute(query, values).fetchall()
+from tests.integration.gate_plant import NOW, QUARTER, START, Plant, day
 
 
 @pytest.fixture
 def plant(warehouse: Settings) -> Iterator[Plant]:
     with database.connect("ingest") as connection:
         yield Plant(connection)
-
-
-def day(
-    meter: str = "M1", value: float = 10, count: int = 96, start: datetime = START
-) -> list[tuple[Any, ...]]:
-    return [(meter, start + number * QUARTER, value) for number in range(count)]
 
 
 def broken(name: str) -> tuple[list[tuple[Any, ...]], dict[str, Any]]:
@@ -117,7 +52,8 @@ def test_each_fault_holds_its_batch_and_no_other(plant: Plant) -> None:
 
     verdicts = {verdict.batch_id: verdict for verdict in judge_batches(pending_batches(), "run-1", NOW)}
 
-    assert verdicts[good].is_passed and not verdicts[good].findings
+    assert verdicts[good].is_passed
+    assert not verdicts[good].findings
     for name, batch_id in faulty.items():
         assert [finding.expectation for finding in verdicts[batch_id].critical] == [name]
         assert f"readings/{name}.csv" in str(verdicts[batch_id].reason)
@@ -163,7 +99,8 @@ def test_a_meter_that_is_incomplete_on_a_day_is_named_and_holds_nothing(plant: P
     [finding] = verdict.findings
     assert (finding.expectation, finding.severity) == ("meter_days_are_complete", "warning")
     # M2 lacks 8 June as a whole and 16 of 96 readings of 9 June; M1 lacks nothing.
-    assert "M2 有 2 天（共 2 天）" in finding.message and "2026-06-08" in finding.message
+    assert "M2 有 2 天（共 2 天）" in finding.message
+    assert "2026-06-08" in finding.message
     assert "M1" not in finding.message
 
 
@@ -188,7 +125,8 @@ def test_days_of_production_are_compared_with_the_month(plant: Plant) -> None:
         batch_id = plant.batch(file, [], kind="erp", rows_total=len(rows), rows_landed=len(rows))
         for line, (start, end, quantity) in enumerate(rows, start=2):
             plant.connection.execute(
-                "insert into raw.production (site_code, product_code, period_start, period_end, quantity, batch_id, line)"
+                "insert into raw.production"
+                " (site_code, product_code, period_start, period_end, quantity, batch_id, line)"
                 " values ('P', 'STEEL', %s, %s, %s, %s, %s)",
                 [start, end, quantity, batch_id, line],
             )
@@ -204,7 +142,8 @@ def test_days_of_production_are_compared_with_the_month(plant: Plant) -> None:
     verdict = judge_batch(far)
     assert verdict.is_passed
     assert [finding.expectation for finding in verdict.findings] == ["days_add_up_to_months"]
-    assert "310" in verdict.findings[0].message and "280" in verdict.findings[0].message
+    assert "310" in verdict.findings[0].message
+    assert "280" in verdict.findings[0].message
 
 
 def test_results_are_recorded_by_batch_with_the_run(plant: Plant) -> None:
@@ -218,7 +157,8 @@ def test_results_are_recorded_by_batch_with_the_run(plant: Plant) -> None:
     assert {(row[0], row[1]) for row in rows} == {(batch, name) for batch in (good, bad) for name in CRITICAL}
     assert [(row[0], row[1]) for row in rows if not row[2]] == [(bad, "unit_is_right")]
     [failed] = [row for row in rows if not row[2]]
-    assert failed[3]["failed"] == 1 and failed[4]["failures"][0]["above_maximum_share"] in (
+    assert failed[3]["failed"] == 1
+    assert failed[4]["failures"][0]["above_maximum_share"] in (
         "1.0000",
         1.0,
         "1",
@@ -229,14 +169,16 @@ def test_results_are_recorded_by_batch_with_the_run(plant: Plant) -> None:
 def test_data_docs_name_the_run_and_need_no_internet(plant: Plant, warehouse: Settings) -> None:
     judge_batches([plant.batch("a.csv", day())], "scheduled__2026-06-10T01:00:00+00:00", NOW)
     index = (warehouse.data_docs / "index.html").read_text(encoding="utf-8")
-    assert "scheduled__2026-06-10T01:00:00+00:00" in index and "批次入库检查" in index
+    assert "scheduled__2026-06-10T01:00:00+00:00" in index
+    assert "批次入库检查" in index
     [folder] = [path for path in (warehouse.data_docs / "runs").iterdir() if "2026-06-10T01" in path.name]
     summary = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert summary["failed"] == {"critical": 0, "warning": 0, "info": 0}
     page = (folder / "batches.html").read_text(encoding="utf-8")
     assert "读数批次不为空" in page
     for outside in ('src="http', 'rel="stylesheet" href="http', "url('http"):
-        assert outside not in page and outside not in index
+        assert outside not in page
+        assert outside not in index
     assert "nengduan_ingest" not in page
 
 

@@ -9,7 +9,7 @@ import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 
@@ -32,10 +32,6 @@ LEDGER_TABLES = (
     "meter_events",
     "shifts",
 )
-
-
-def sql(text: str) -> LiteralString:
-    return cast("LiteralString", text)
 
 
 def land_plant(plant: Plant, now: datetime) -> None:
@@ -66,7 +62,7 @@ def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime) -> i
         for month in months_of(readings):
             connection.execute("select raw.ensure_readings_month(%s)", (month,))
         columns = "site_code, meter_code, read_at, value, quality, revision, batch_id, line"
-        with connection.cursor().copy(sql(f"copy raw.readings ({columns}) from stdin")) as rows:
+        with connection.cursor().copy(f"copy raw.readings ({columns}) from stdin") as rows:
             for line, reading in enumerate(readings, start=2):
                 rows.write_row(
                     (
@@ -113,7 +109,7 @@ def insert(
             values["batch_id"] = batch_id
         columns = ", ".join(values)
         marks = ", ".join(["%s"] * len(values))
-        connection.execute(sql(f"insert into {table} ({columns}) values ({marks})"), list(values.values()))
+        connection.execute(f"insert into {table} ({columns}) values ({marks})", list(values.values()))
 
 
 def build(settings: Settings, *select: str) -> None:

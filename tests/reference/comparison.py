@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 
@@ -48,7 +48,7 @@ def expect(plant: Plant) -> Expected:
 
 
 def fetch(connection: psycopg.Connection[Any], query: str, *parameters: object) -> list[dict[str, Any]]:
-    cursor = connection.execute(cast("LiteralString", query), parameters)
+    cursor = connection.execute(query, parameters)
     names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
@@ -179,7 +179,7 @@ def compare_performance(connection: psycopg.Connection[Any], plant: Plant, expec
         ),
         ("performance_by_item", ("energy_code", "item"), performance(plant, expected.flows, by_item)),
     ):
-        wanted = {_period(period) + key: figure_columns(row) for (period, key), row in figures.items()}
+        wanted = {_period(period) + tuple(key): figure_columns(row) for (period, key), row in figures.items()}
         lines += differences(table, wanted, _by_period(connection, plant, table, columns))
     by_type = performance_by_type(plant, expected.flows)
     wanted = {(*_period(period), code): _type_columns(period, row) for (period, code), row in by_type.items()}
@@ -199,8 +199,7 @@ def compare_performance(connection: psycopg.Connection[Any], plant: Plant, expec
 
 def _type_columns(period: PeriodKey, row: TypeFigures) -> dict[str, Any]:
     columns = figure_columns(row) | {"source": row.source}
-    if row.source == "erp":
-        del columns["estimated_quantity"]
+    del columns["estimated_quantity"]
     if period[0] in ("month", "quarter", "year"):
         columns |= {"stock_draw_quantity": row.stock_draw, "consumption_quantity": row.consumption}
     return columns

@@ -6,8 +6,8 @@ Choices where the contract is silent:
   of one meter overlap (an interval meter whose stamps are off their grid).
 * ``new_multiplier`` counts from ``event_at`` on, for every kind; a span that crosses an
   event is divided by time, each part with its own multiplier.
-* Hourly consumption, for max_per_hour: of an interval its whole quantity ÷ its hours; of
-  a rate its value × the multiplier in force at its stamp.
+* Hourly consumption, for max_per_hour: of an interval its value × multiplier ÷ its hours,
+  of a rate its value × multiplier; with the multiplier in force at the start of its time.
 * The *next reading* of a rate is the next one that counts.
 """
 
@@ -62,14 +62,12 @@ def interval_spans(meter: Meter, readings: list[Reading], verdicts: Verdicts) ->
     for reading in readings:
         assert reading.value is not None
         start, end = interval_bounds(meter, reading.at)
-        parts = [
-            Span(a, b, reading.value * multiplier * Fraction(b - a) / Fraction(end - start))
-            for a, b, multiplier in multiplier_parts(meter, start, end)
-        ]
-        hourly = sum((part.quantity for part in parts), Fraction(0)) / (meter.interval_seconds / HOUR)
+        parts = multiplier_parts(meter, start, end)
+        hourly = reading.value * parts[0][2] / (meter.interval_seconds / HOUR)
         if is_refused(meter, reading, hourly, verdicts):
             continue
-        spans += parts
+        for a, b, multiplier in parts:
+            spans.append(Span(a, b, reading.value * multiplier * Fraction(b - a) / Fraction(end - start)))
     return spans
 
 

@@ -5,11 +5,12 @@ Choices where the contract is silent:
 * A sum of quantities leaves out what is null and is null when all of it is. A sum in
   standard coal is null as soon as one of its known quantities has no coefficient.
 * Coverage of a flow's day or month = Σ coverage of its hours (an hour whose quantity is
-  null counts 0) ÷ hours of that period; its missing meters are those without a row in
-  any of those hours.
-* By type, the metered quantity of an hour is Σ level-1 purchase − Σ level-1 export over
-  the flows that are known. ERP steps in, for day and above, only for energies that have
-  no metered level-1 purchase or export flow at all.
+  null counts 0) ÷ hours of that period. A day of which anything is known names every meter
+  that has no row in some of its hours; a month names those of its days.
+* By type, the metered quantity of a period is Σ level-1 purchase − Σ level-1 export, each
+  over the flows that are known; it is null when one of the two has flows of which nothing
+  is known, as a silent meter with a negative coefficient would make it. ERP steps in, for
+  day and above, only for energies that have no metered level-1 purchase or export flow.
 * The stock at the start of a period is the opening dated its first day, else the closing
   of the day before; at its end the closing dated its last day, else the opening of the
   day after. Stock draw = start − end, null when either is unknown; adjustments are summed.
@@ -21,7 +22,7 @@ Choices where the contract is silent:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -62,9 +63,9 @@ class Figures:
     has_no_equivalent: bool = False
     has_no_equal: bool = False
 
-    def take(self, hour: FlowHour, sign: int = 1) -> None:
+    def take(self, hour: FlowHour, share: Fraction = Fraction(1)) -> None:
         def plus(total: Fraction | None, value: Fraction | None) -> Fraction | None:
-            return add((total, None if value is None else sign * value))
+            return add((total, None if value is None else share * value))
 
         self.quantity = plus(self.quantity, hour.quantity)
         if hour.quantity is not None:
@@ -92,55 +93,55 @@ def flow_periods(
         figures = Figures()
         for row in of_period:
             figures.take(row)
-        length = hours_between(plant, first, following)
-        if len(of_period) < length:
-            figures.missing_meters = set(terms_of(flow.measured_by or ""))
-        result[first] = (figures, figures.covered_hours / length)
+        result[first] = (figures, figures.covered_hours / hours_between(plant, first, following))
+    hours_of_day = Counter(stat_date(plant, hour) for hour in hours)
+    for day, known in hours_of_day.items():
+        if known < hours_between(plant, day, day + timedelta(days=1)):
+            first, _ = period_bounds(plant, period_type, day)
+            result[first][0].missing_meters |= set(terms_of(flow.measured_by or ""))
     return result
 
 
 PeriodKey: TypeAlias = tuple[str, datetime, str | None]  # period type, local start, shift code
 
 
-def period_keys(plant: Plant, hour: int) -> list[PeriodKey]:
-    """Every period an hour is part of; days and longer start at 00:00 of their first date."""
+def period_keys(plant: Plant, hour: int) -> list[tuple[PeriodKey, Fraction]]:
+    """Every period an hour is part of, and which part; days and longer start at 00:00 of their date."""
+    shifts = [(("shift", start, shift.shift_code), share) for shift, start, share in shifts_of(plant, hour)]
     keys: list[PeriodKey] = [("hour", local_time(plant, hour), None)]
-    keys += [("shift", start, shift.shift_code) for shift, start in shifts_of(plant, hour)]
     day = stat_date(plant, hour)
     for period_type in DAY_PERIODS:
         first, _ = period_bounds(plant, period_type, day)
         keys.append((period_type, datetime.combine(first, datetime.min.time()), None))
-    return keys
+    return [*shifts, *((key, Fraction(1)) for key in keys)]
 
 
 def performance(
-    plant: Plant, hours: dict[str, FlowHours], group: Callable[[Flow], tuple[K, int] | None]
+    plant: Plant, hours: dict[str, FlowHours], group: Callable[[Flow], K | None]
 ) -> dict[tuple[PeriodKey, K], Figures]:
-    """Flow hours summed over a grouping of flows; ``group`` gives key and sign, or None to leave out."""
+    """Flow hours summed over a grouping of flows; ``group`` gives the key, or None to leave out."""
     totals: dict[tuple[PeriodKey, K], Figures] = defaultdict(Figures)
     for flow in plant.flows:
-        placed = group(flow)
-        if placed is None:
+        key = group(flow)
+        if key is None:
             continue
-        key, sign = placed
         for hour, row in hours.get(flow.flow_code, {}).items():
-            for period in period_keys(plant, hour):
-                totals[period, key].take(row, sign)
+            for period, share in period_keys(plant, hour):
+                totals[period, key].take(row, share)
     return dict(totals)
 
 
-def by_level(flow: Flow) -> tuple[tuple[str, int, str | None, str | None], int]:
-    return (flow.energy_code, flow.level, flow.org_code, flow.equipment_code), 1
+def by_level(flow: Flow) -> tuple[str, int, str | None, str | None]:
+    return flow.energy_code, flow.level, flow.org_code, flow.equipment_code
 
 
-def by_item(flow: Flow) -> tuple[tuple[str, str], int]:
-    return (flow.energy_code, flow.item), 1
+def by_item(flow: Flow) -> tuple[str, str]:
+    return flow.energy_code, flow.item
 
 
-def by_type(flow: Flow) -> tuple[str, int] | None:
-    if flow.level != 1 or flow.item not in ("purchase", "export"):
-        return None
-    return flow.energy_code, 1 if flow.item == "purchase" else -1
+def intake_side(flow: Flow) -> tuple[str, str] | None:
+    """Energy and side (purchase, export) of a flow over the plant's border."""
+    return (flow.energy_code, flow.item) if flow.level == 1 and flow.item in ("purchase", "export") else None
 
 
 @dataclass
@@ -150,16 +151,31 @@ class TypeFigures(Figures):
     consumption: Fraction | None = None
 
 
+ZERO = Figures(Fraction(0), Fraction(0), Fraction(0))
+
+
+def difference(a: Fraction | None, b: Fraction | None) -> Fraction | None:
+    return None if a is None or b is None else a - b
+
+
 def performance_by_type(
     plant: Plant, hours: dict[str, FlowHours]
 ) -> dict[tuple[PeriodKey, str], TypeFigures]:
     """What the plant took in, by energy and period: metered, else by ERP; stocks beside it."""
-    result = {
-        key: TypeFigures(**vars(figures)) for key, figures in performance(plant, hours, by_type).items()
-    }
-    metered = {
-        flow.energy_code for flow in plant.flows if by_type(flow) is not None and flow.measured_by is not None
-    }
+    sides = {intake_side(flow) for flow in plant.flows if flow.measured_by is not None} - {None}
+    metered = {side[0] for side in sides if side is not None}
+    parts = performance(plant, hours, intake_side)
+    result: dict[tuple[PeriodKey, str], TypeFigures] = {}
+    for period, (energy_code, _) in parts:
+        purchase, export = (
+            parts.get((period, (energy_code, side)), Figures() if (energy_code, side) in sides else ZERO)
+            for side in ("purchase", "export")
+        )
+        result[period, energy_code] = TypeFigures(
+            difference(purchase.quantity, export.quantity),
+            difference(purchase.tce_equivalent, export.tce_equivalent),
+            difference(purchase.tce_equal, export.tce_equal),
+        )
     for row in plant.purchases:
         if row.energy_code in metered or row.kind not in ("purchase", "sale"):
             continue

@@ -2,8 +2,10 @@
 
 Choices where the contract is silent:
 
-* An hour belongs to the period its start lies in: stat_date = date of (local time of the
-  hour's start − day_start); a shift likewise by the local time of the hour's start.
+* An hour belongs to the day its start lies in: stat_date = date of (local time of the
+  hour's start − day_start).
+* An hour that two shifts share (half-hour time zones, shifts that change at half past) is
+  divided between them by time.
 * With ``month_start_day`` d > 1 month M runs from day d of the month before; the quarter
   and the year are built of those months.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -81,14 +84,17 @@ def hours_between(plant: Plant, first: date, following: date) -> int:
     return sum(len(_hours_of_day(plant.timezone, plant.day_start, day)) for day in days)
 
 
-def shifts_of(plant: Plant, hour: int) -> Iterator[tuple[Shift, datetime]]:
-    """Shifts the hour's start lies in, each with the local start of that turn."""
-    local = local_time(plant, hour)
+def shifts_of(plant: Plant, hour: int) -> Iterator[tuple[Shift, datetime, Fraction]]:
+    """Shifts that have a part of the hour: each with the local start of that turn, and the part."""
+    first = local_time(plant, hour)
+    last = first + timedelta(hours=1)
     for shift in plant.shifts:
-        for day in (local.date(), local.date() - timedelta(days=1)):
+        for offset in (-1, 0, 1):
+            day = first.date() + timedelta(days=offset)
             start = datetime.combine(day, shift.start)
             end = datetime.combine(day, shift.end)
             if end <= start:
                 end += timedelta(days=1)
-            if start <= local < end:
-                yield shift, start
+            shared = min(end, last) - max(start, first)
+            if shared > timedelta(0):
+                yield shift, start, Fraction(int(shared.total_seconds()), HOUR)

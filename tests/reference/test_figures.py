@@ -100,7 +100,17 @@ def test_a_day_has_as_many_hours_as_its_zone_gives_it() -> None:
 def test_night_shift_started_yesterday() -> None:
     plant = Plant("S", shifts=[Shift("N", time(22), time(6)), Shift("D", time(6), time(22))])
     turns = list(shifts_of(plant, epoch("2026-03-02T05:00+08:00")))
-    assert [(shift.shift_code, start) for shift, start in turns] == [("N", local("2026-03-01T22:00"))]
+    assert [(shift.shift_code, start, share) for shift, start, share in turns] == [
+        ("N", local("2026-03-01T22:00"), 1)
+    ]
+
+
+def test_an_hour_of_two_shifts_is_divided() -> None:
+    plant = Plant(
+        "S", timezone="Asia/Kolkata", shifts=[Shift("N", time(22), time(6)), Shift("D", time(6), time(22))]
+    )
+    turns = {shift.shift_code: share for shift, _, share in shifts_of(plant, epoch("2026-03-02T05:30+05:30"))}
+    assert turns == {"N": Fraction(1, 2), "D": Fraction(1, 2)}
 
 
 def test_day_leaves_out_null_hours_and_divides_by_all_its_hours() -> None:

@@ -10,7 +10,6 @@ from tests.plants.kunming_steel.simulation import Simulation, generator
 from tests.plants.kunming_steel.window import QUARTERS_PER_DAY, Window
 
 Row = dict[str, str]
-REMARK = "合成数据"
 
 STEEL_CNY_PER_T = 3450
 REBAR_CNY_PER_T = 3720
@@ -150,7 +149,6 @@ def _produced(product: str, first: date, after: date, tonnes: float, org: str, p
         "quantity": f"{quantity:.2f}",
         "org_code": org,
         "output_value_cny": f"{quantity * price:.2f}",
-        "remark": REMARK,
     }
 
 
@@ -171,7 +169,6 @@ def _bought(
         "supplier": partner,
         "kind": kind,
         "usage": "industrial",
-        "remark": REMARK,
     }
 
 
@@ -184,5 +181,4 @@ def _stocked(fuel: Stocked, day: date, quantity: float, kind: str) -> Row:
         "supplier": "",
         "kind": kind,
         "usage": "industrial",
-        "remark": REMARK,
     }

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-from tests.plants.kunming_steel.erp import REMARK
 from tests.plants.kunming_steel.simulation import generator
 from tests.plants.kunming_steel.window import Window
 
@@ -133,7 +132,7 @@ def _meter(row: Row, window: Window) -> Row:
     is_uncalibrated = code in UNCALIBRATED_METERS
     is_faulty = code in FAULTY_METERS
     installed = date(2012, 3, 1) + timedelta(days=int(random.integers(0, 1500)))
-    location = row["location"] + ("（虚构）" if code == REAL_METER else "（合成）")
+    location = row["location"] + ("（读数真实，台账虚构）" if code == REAL_METER else "（合成）")
     common = {name: value for name, value in row.items() if name not in ("type", "location")}
     return {
         **common,
@@ -150,7 +149,6 @@ def _meter(row: Row, window: Window) -> Row:
         "last_calibrated_on": "" if is_uncalibrated else last.isoformat(),
         "next_calibration_on": "" if is_uncalibrated else _months_later(last, cycle).isoformat(),
         "uncalibrated_reason": UNCALIBRATED_METERS.get(code, ""),
-        "remark": "真实读数（UCI，CC BY 4.0），台账信息虚构" if code == REAL_METER else REMARK,
     }
 
 
@@ -188,7 +186,6 @@ def _tariffs(window: Window) -> list[Row]:
             "price_cny": f"{price * factor:.4f}",
             "valid_from": first.isoformat(),
             "valid_to": "" if after is None else after.isoformat(),
-            "remark": "合成电价",
         }
         for first, after, factor in spans
         for period, start, end, price in TARIFF_HOURS

@@ -1,0 +1,35 @@
+# make up     everything running, with the sample plant; again = no-op
+# make test   linters, type checks and every test
+# make down   stop everything          make logs   the services' logs
+# make lint   linters and type checks  make doctor what is wrong with this installation
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: up down logs doctor test lint environment environment-dev
+
+up: environment
+	@$(BIN)/nengduan up
+
+down: environment
+	@$(BIN)/nengduan down
+
+logs: environment
+	@$(BIN)/nengduan logs
+
+doctor: environment
+	@$(BIN)/nengduan doctor
+
+test: lint
+	@$(BIN)/pytest
+
+lint: environment-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 dbt_project
+
+environment:
+	@$(PYTHON) plugins/operations/bootstrap.py runtime
+
+environment-dev:
+	@$(PYTHON) plugins/operations/bootstrap.py dev

@@ -1,0 +1,246 @@
+"""What a reading is, its checks, and its form for COPY. All in columns, nothing row by row.
+
+A row lands when it can be understood: a code, an instant, a finite number, a known quality, a
+revision. Whether it *counts* (unknown meter, dispute, outlier, future …) is judged in dbt, on the
+whole set of readings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion import stamps
+from ingestion.declarations import Column, Kind, Table
+from ingestion.reasons import Reason, text
+from ingestion.rejections import Rejection, row_json
+from ingestion.sources.csv import Block
+from ingestion.texts import CODE, GROUPED, NUMBER
+
+QUALITIES = {
+    "good": ("正常", "好", "有效", "合格", "ok"),
+    "bad": ("坏", "异常", "无效", "故障", "坏值"),
+    "manual": ("人工", "手工", "补录", "人工录入", "手工录入"),
+    "estimated": ("估计", "估算", "推算", "估计值"),
+}
+
+READINGS = Table(
+    "readings", "读数", "readings", aliases=("reading", "抄表数据", "采集数据", "计量数据", "表计读数"),
+    columns=(
+        Column("meter_code", Kind.CODE, required=True,
+               aliases=("管理编号", "器具编号", "仪表编号", "表计编号", "表号", "计量点编码")),
+        Column("read_at", Kind.TIMESTAMP, required=True,
+               aliases=("时间", "读数时间", "抄表时间", "采集时间", "时间戳", "timestamp", "time")),
+        Column("value", Kind.DECIMAL, required=True, aliases=("读数", "示数", "表底", "数值", "值", "采集值")),
+        Column("quality", Kind.CHOICE, aliases=("质量", "质量码", "数据质量", "状态"), choices=QUALITIES, default="good"),
+        Column("revision", Kind.INTEGER, aliases=("修订", "版本", "修订号", "修订次数"), default="0"),
+    ),
+)
+
+COPY_COLUMNS = ("meter_code", "read_at", "value", "quality", "revision", "line", "site_code", "batch_id")
+"""Order of the fields of a line for COPY."""
+
+_REVISION = r"^\d{1,9}(\.0+)?$"
+_MISSING, _CODE, _NUMBER, _RANGE, _CHOICE, _INTEGER = range(10, 16)
+_REASONS: dict[int, tuple[Reason, str]] = {
+    _CODE: (Reason.BAD_CODE, ""),
+    _NUMBER: (Reason.NOT_A_NUMBER, ""),
+    _RANGE: (Reason.OUT_OF_RANGE, "绝对值小于 1e30"),
+    _CHOICE: (Reason.UNKNOWN_CHOICE, READINGS.column("quality").allowed),
+    _INTEGER: (Reason.OUT_OF_RANGE, "0 至 999999999 的整数"),
+}
+
+
+@dataclass
+class Parsed:
+    """What a block became: lines for COPY (all but the tail), refused rows, months touched."""
+
+    lines: list[memoryview] = field(default_factory=list)
+    landed: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    first: int | None = None
+    last: int | None = None
+    months: set[str] = field(default_factory=set)
+    """First days (ISO) of the UTC months the landed rows belong to."""
+
+
+def parse(block: Block, positions: dict[str, int], header: list[str], timezone: ZoneInfo, tail: str) -> Parsed:
+    """Check a block and write its good rows as CSV lines ending in ``tail`` (site and batch)."""
+    columns = _columns(block, positions)
+    keep = _not_empty(block.columns)
+    lines = block.lines
+    if not keep.all():
+        columns = {name: column.filter(pa.array(keep)) for name, column in columns.items()}
+        lines = lines[keep]
+    fault = np.zeros(len(lines), dtype=np.int8)
+    place = np.zeros(len(lines), dtype=np.int8)
+
+    meters, meter_fault = _coded(columns["meter_code"], _codes)
+    instants, instant_text, stamp_fault = _instants(columns["read_at"], timezone)
+    values, value_fault = _values(columns["value"])
+    parts = [meters, instant_text, values]
+    faults = [meter_fault, stamp_fault, value_fault]
+    for name, read, default in (("quality", _qualities, "good"), ("revision", _revisions, "0")):
+        if name in columns:
+            values_of, fault_of = _coded(columns[name], read)
+            parts.append(values_of)
+            faults.append(fault_of)
+        else:
+            parts.append(pa.scalar(default, pa.string()))
+            faults.append(np.zeros(len(lines), dtype=np.int8))
+    for order, found in enumerate(faults):
+        place = np.where((fault == 0) & (found != 0), order, place)
+        fault = np.where(fault == 0, found, fault)
+
+    result = Parsed()
+    _note_ragged(block, header, len(positions), result)
+    bad = np.flatnonzero(fault)
+    if len(bad):
+        _note_refused(block.columns.filter(pa.array(keep)), header, lines, fault, place, bad, timezone, result)
+    good = fault == 0
+    result.landed = int(good.sum())
+    if result.landed:
+        parts.append(pa.array(lines).cast(pa.string()))
+        if len(bad):
+            chosen = pa.array(good)
+            parts = [part.filter(chosen) if isinstance(part, pa.Array) else part for part in parts]
+            instants = instants[good]
+        result.lines = _joined(parts, tail)
+        result.first, result.last = int(instants.min()), int(instants.max())
+        months = np.unique(instants.astype("datetime64[us]").astype("datetime64[M]"))
+        result.months = {f"{month}-01" for month in months.astype(str)}
+    return result
+
+
+def _columns(block: Block, positions: dict[str, int]) -> dict[str, pa.Array]:
+    return {name: _flat(block.columns.column(place)) for name, place in positions.items()}
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [pa.array([], pa.string())])
+
+
+def _mask(values: pa.Array) -> np.ndarray:
+    return values.fill_null(False).to_numpy(zero_copy_only=False)
+
+
+def _not_empty(columns: pa.Table) -> np.ndarray:
+    """Rows in which some cell holds something (spreadsheets export rows of bare delimiters)."""
+    keep = np.zeros(columns.num_rows, dtype=bool)
+    for column in columns.columns:
+        if keep.all() and len(keep):
+            break
+        keep |= _mask(pc.greater(pc.binary_length(_flat(column)), 0))
+    return keep
+
+
+Reader = Callable[[pa.Array], tuple[pa.Array, np.ndarray]]
+
+
+def _coded(column: pa.Array, read: Reader) -> tuple[pa.Array, np.ndarray]:
+    """Check a column with few distinct values by its dictionary only."""
+    encoded = column.dictionary_encode()
+    values, fault = read(_normalised(encoded.dictionary))
+    codes = encoded.indices
+    return values.take(codes), fault[codes.to_numpy()]
+
+
+def _normalised(texts: pa.Array) -> pa.Array:
+    plain = pc.utf8_normalize(pc.utf8_trim_whitespace(texts), form="NFKC")
+    return pc.replace_substring(pc.replace_substring(pc.utf8_trim_whitespace(plain), "−", "-"), "\ufeff", "")
+
+
+def _codes(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    fault = np.where(_mask(pc.match_substring_regex(texts, CODE)), 0, _CODE)
+    return texts, np.where(_mask(pc.equal(texts, "")), _MISSING, fault).astype(np.int8)
+
+
+def _qualities(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    column = READINGS.column("quality")
+    chosen = [column.choose(value) if value else column.default for value in texts.to_pylist()]
+    fault = np.array([0 if name else _CHOICE for name in chosen], dtype=np.int8)
+    return pa.array(chosen, pa.string()).fill_null(""), fault
+
+
+def _revisions(texts: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    plain = pc.if_else(pc.equal(texts, ""), "0", texts)
+    good = _mask(pc.match_substring_regex(plain, _REVISION))
+    return pc.replace_substring_regex(plain, r"\.0+$", ""), np.where(good, 0, _INTEGER).astype(np.int8)
+
+
+def _instants(column: pa.Array, timezone: ZoneInfo) -> tuple[np.ndarray, pa.Array, np.ndarray]:
+    """Microseconds UTC, the same as text for COPY, and faults; done on the distinct stamps."""
+    encoded = column.dictionary_encode()
+    parsed = stamps.parse(encoded.dictionary, timezone)
+    written = pc.binary_join_element_wise(
+        pa.array(parsed.utc).cast(pa.timestamp("us")).cast(pa.string()), "+00", ""
+    )
+    is_empty = _mask(pc.equal(pc.utf8_trim_whitespace(encoded.dictionary), ""))
+    fault = np.where(is_empty, _MISSING, parsed.fault).astype(np.int8)
+    codes = encoded.indices
+    places = codes.to_numpy()
+    return parsed.utc[places], written.take(codes), fault[places]
+
+
+def _values(column: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Numbers as the text they came in, so that the warehouse holds exactly what was sent."""
+    good = _mask(pc.match_substring_regex(column, NUMBER))
+    fault = np.zeros(len(column), dtype=np.int8)
+    if not good.all():
+        odd = pa.array(~good)
+        plain = _normalised(column.filter(odd))
+        grouped = pc.match_substring_regex(plain, GROUPED)
+        plain = pc.if_else(grouped, pc.replace_substring(plain, ",", ""), plain)
+        column = pc.replace_with_mask(column, odd, plain)
+        is_number = _mask(pc.match_substring_regex(plain, NUMBER))
+        is_empty = _mask(pc.equal(plain, ""))
+        fault[~good] = np.where(is_empty, _MISSING, np.where(is_number, 0, _NUMBER))
+    scientific = _mask(pc.match_substring_regex(column, "[eE]")) & (fault == 0)
+    if scientific.any():
+        magnitude = np.abs(column.filter(pa.array(scientific)).cast(pa.float64()).to_numpy())
+        fault[np.flatnonzero(scientific)[magnitude >= 1e30]] = _RANGE
+    return column, fault
+
+
+def _joined(parts: list[pa.Array | pa.Scalar], tail: str) -> list[memoryview]:
+    """Comma-joined lines as raw buffers; none of the fields can hold a comma or a quote by now."""
+    lines = pc.binary_join_element_wise(*parts, tail + "\n", ",")
+    offsets = np.frombuffer(lines.buffers()[1], dtype=np.int32)
+    data = memoryview(lines.buffers()[2])
+    return [data[offsets[lines.offset] : offsets[lines.offset + len(lines)]]]
+
+
+def _note_ragged(block: Block, header: list[str], needed: int, result: Parsed) -> None:
+    for line, row in block.ragged:
+        sentence = text(Reason.WRONG_FIELD_COUNT, value=len(row), allowed=len(header))
+        result.rejections.append(Rejection(line, None, Reason.WRONG_FIELD_COUNT, sentence, row_json(header, row)))
+
+
+def _note_refused(
+    columns: pa.Table, header: list[str], lines: np.ndarray, fault: np.ndarray, place: np.ndarray,
+    bad: np.ndarray, timezone: ZoneInfo, result: Parsed,
+) -> None:
+    positions, _ = READINGS.match(header, "")
+    rows = zip(*(_flat(column).take(pa.array(bad)).to_pylist() for column in columns.columns), strict=True)
+    for index, row in zip(bad.tolist(), rows, strict=True):
+        column = READINGS.columns[int(place[index])]
+        reason, allowed = _reason(int(fault[index]))
+        sentence = text(
+            reason, column=column.name, value=row[positions[column.name]], allowed=allowed, timezone=timezone.key
+        )
+        result.rejections.append(
+            Rejection(int(lines[index]), column.name, reason, sentence, row_json(header, row))
+        )
+
+
+def _reason(fault: int) -> tuple[Reason, str]:
+    if fault == _MISSING:
+        return Reason.MISSING_VALUE, ""
+    if fault in stamps.FAULTS:
+        return stamps.FAULTS[fault], stamps.ALLOWED
+    return _REASONS[fault]

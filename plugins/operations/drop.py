@@ -1,0 +1,59 @@
+"""What the ingesting DAGs do with the drop folder, one function per task, without Airflow in it."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from ingestion import settings
+from plugins.operations import pipeline
+
+log = logging.getLogger(__name__)
+
+
+def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
+    """Land the new files of one kind of a package in the drop folder; what it brought, for XCom."""
+    from ingestion.package import open_package
+
+    opened = open_package(settings.load().drop_folder / package)
+    reports = pipeline.land(kind, opened, load_id, datetime.now(UTC))
+    for report in reports:
+        log.info(
+            "%s: %s, %d rows, %d landed, %d rejected",
+            report.file,
+            report.status,
+            report.rows_total,
+            report.rows_landed,
+            report.rows_rejected,
+        )
+    return {
+        "package": package,
+        "batch_ids": [one.batch_id for one in reports if one.batch_id is not None and not one.is_repeat],
+        "refused": [
+            f"{package}/{one.file}：{one.status_reason}" for one in reports if one.status == "refused"
+        ],
+    }
+
+
+def judge_packages(run_id: str, landed: list[dict[str, Any]]) -> dict[str, Any]:
+    """The batch gate over what landed; Great Expectations is loaded once for all packages."""
+    verdicts = pipeline.judge_landed(run_id, [batch_id for one in landed for batch_id in one["batch_ids"]])
+    held = pipeline.holds(verdicts)
+    return {
+        "packages": [one["package"] for one in landed],
+        "accepted": sum(verdict.is_passed for verdict in verdicts),
+        "problems": [*(reason for one in landed for reason in one["refused"]), *([held] if held else [])],
+    }
+
+
+def problems(judged: dict[str, Any], packages: list[str]) -> list[str]:
+    """Why a run is not all right: refused files, held batches, packages that could not be landed."""
+    lost = sorted(set(packages) - set(judged["packages"]))
+    return [*judged["problems"], *(f"{package}：导入失败，见 land_package 的日志" for package in lost)]
+
+
+def load_id_of(run_id: str) -> uuid.UUID:
+    """The load's id, the same in every task and retry of a DAG run."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"x-nengduan://airflow/{run_id}")

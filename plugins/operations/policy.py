@@ -1,0 +1,23 @@
+"""What every task has unless its DAG says otherwise."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+OWNER = "energy-data"
+START = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+"""Fixed, so that parsing twice gives the same DAG; nothing is caught up from it."""
+
+WATCH = "*/5 * * * *"
+"""How often the drop folder is looked at. A look that finds nothing costs one short task."""
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": OWNER,
+    "retries": 2,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(minutes=30),
+}

@@ -1,0 +1,1 @@
+"""Properties of the pipeline that hold for whatever a plant sends."""
