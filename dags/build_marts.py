@@ -1,29 +1,31 @@
 """# build_marts
 
 Computes everything from what was accepted: hours of meters and flows, days, months, 能耗实绩 by type,
-level and item, comprehensive energy consumption. dbt builds and tests the models, then the marts gate
-judges the result.
+level and item, comprehensive energy consumption. dbt builds and tests the models, then the marts
+gate judges the result.
 
-**Input.** Assets `ledgers`, `erp`, `readings`: any of them starts a run, and all events that arrive while one
-runs are taken up by one more.
+**Input.** Assets `ledgers`, `erp`, `readings`: any of them starts a run, and all events that arrive
+while one runs are taken up by one more.
 
 **Output.** Schema `marts`, and asset `marts` when the gate has passed.
 
-**Late data.** Every accepted reading counts, whenever it arrived: a build ends in the same tables as if all
-had come in order.
+**Late data.** Every accepted reading counts, whenever it arrived: a build ends in the same tables
+as if all had come in order.
 
 **Backfill.** Trigger it by hand: a build always covers everything that was accepted.
 
-**Triage.** `build` red: the message names the model or test, and the log of dbt (in `logs/dbt/` of the
-platform's home). Models after the failed one keep their last state. `judge` red: the marts do not add up; the
-message says which meter or flow, `ops.quality_results` and the page 数据质量检查 have all checks. Do not
-report figures of that build. Warnings (balance, completeness, freshness) fail nothing and are for the plant.
+**Triage.** `build` red: the message names the model or test, and the log of dbt (in `logs/dbt/` of
+the platform's home). Models after the failed one keep their last state. `judge` red: the marts do
+not add up; the message says which meter or flow, `ops.quality_results` and the page 数据质量检查 have all
+checks. Do not report figures of that build. Warnings (balance, completeness, freshness) fail
+nothing and are for the plant.
 
 **Owner.** energy-data
 """
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from airflow.sdk import dag, get_current_context, task
@@ -31,6 +33,8 @@ from airflow.sdk import dag, get_current_context, task
 from plugins.operations.assets import ERP, LEDGERS, MARTS, READINGS
 from plugins.operations.policy import DEFAULT_ARGS, START
 from plugins.operations.tags import Clause, Domain, Impact, Layer, tags
+
+log = logging.getLogger(__name__)
 
 
 @dag(
@@ -48,18 +52,18 @@ def build_marts() -> None:
     @task(retries=1, execution_timeout=timedelta(hours=5))
     def build() -> str:
         """dbt build; returns the path of its log."""
-        from plugins.operations import pipeline
+        from plugins.operations import drop, pipeline
 
-        return str(pipeline.build_marts(get_current_context()["run_id"], print))
+        return str(pipeline.build_marts(drop.run_name(get_current_context()), log.info))
 
     @task(outlets=[MARTS])
     def judge() -> None:
         """The marts gate; the asset is updated only when it has passed."""
         from airflow.sdk.exceptions import AirflowFailException
 
-        from plugins.operations import pipeline
+        from plugins.operations import drop, pipeline
 
-        verdict = pipeline.judge_marts(get_current_context()["run_id"])
+        verdict = pipeline.judge_marts(drop.run_name(get_current_context()))
         if not verdict.is_passed:
             raise AirflowFailException(verdict.reason)
 

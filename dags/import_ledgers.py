@@ -1,23 +1,23 @@
 """# import_ledgers
 
-Imports the ledgers of plant packages (site, organisation, energies, nodes, flows, meters, meter events,
-equipment, persons, products, calendars) from the drop folder into schema `ledger`.
+Imports the ledgers of plant packages (site, organisation, energies, nodes, flows, meters, meter
+events, equipment, persons, products, calendars) from the drop folder into schema `ledger`.
 
-**Input.** Every package (a folder, or one workbook) in the drop folder (`NENGDUAN_DROP_FOLDER`, by default
-`drop/` in the platform's home). Looked at every five minutes; a manual run looks at once. A file that is still
-being written is left for the next look.
+**Input.** Every package (a folder, or one workbook) in the drop folder (`NENGDUAN_DROP_FOLDER`, by
+default `drop/` in the platform's home). Looked at every five minutes; a manual run looks at once. A
+file that is still being written is left for the next look.
 
 **Output.** Asset `ledgers`, only when a ledger changed; `build_marts` waits for it.
 
-**Late data.** A row replaces the row of the same key, whenever it comes; marts follow at the next build. A
-file that was imported before does nothing.
+**Late data.** A row replaces the row of the same key, whenever it comes; marts follow at the next
+build. A file that was imported before does nothing.
 
-**Backfill.** None is needed: ledgers are states and not events. To import again what was corrected, put the
-corrected file in the package's place.
+**Backfill.** None is needed: ledgers are states and not events. To import again what was corrected,
+put the corrected file in the package's place.
 
-**Triage.** `report_problems` red: a file was refused, or its batch held; the message names it and says what to
-do. Everything else of the run has been imported. Rows that were refused: `quarantine.rejected_rows`. Other
-tasks red: read the task's log; a retry is harmless.
+**Triage.** `report_problems` red: a file was refused, or its batch held; the message names it and
+says what to do. Everything else of the run has been imported. Rows that were refused:
+`quarantine.rejected_rows`. Other tasks red: read the task's log; a retry is harmless.
 
 **Owner.** energy-data
 """
@@ -66,14 +66,14 @@ def import_ledgers() -> None:
 
         context = get_current_context()
         context["package"] = package  # type: ignore[typeddict-unknown-key]
-        return drop.land_package(KIND, package, drop.load_id_of(context["run_id"]))
+        return drop.land_package(KIND, package, drop.load_id_of(drop.run_name(context)))
 
     @task(trigger_rule="all_done_min_one_success")
     def judge_batches(landed: list) -> dict:
         """The batch gate: accepts or holds each batch that landed."""
         from plugins.operations import drop
 
-        return drop.judge_packages(get_current_context()["run_id"], list(landed))
+        return drop.judge_packages(drop.run_name(get_current_context()), list(landed))
 
     @task(outlets=[LEDGERS])
     def announce(judged: dict) -> None:

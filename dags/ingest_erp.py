@@ -3,20 +3,21 @@
 Imports production, purchases and stocks of plant packages from the drop folder into schema `raw`.
 
 **Input.** Files `production`, `purchases`, `stocks` of every package in the drop folder
-(`NENGDUAN_DROP_FOLDER`). Looked at every five minutes; a manual run looks at once. A file that is still being
-written is left for the next look.
+(`NENGDUAN_DROP_FOLDER`). Looked at every five minutes; a manual run looks at once. A file that is
+still being written is left for the next look.
 
 **Output.** Asset `erp`, only when a batch was accepted; `build_marts` waits for it.
 
-**Late data.** A document of the same key (product, period, unit; energy, date, kind) in a newer file replaces
-the older one, whichever month it belongs to; marts follow at the next build. A file that was imported before
-does nothing.
+**Late data.** A document of the same key (product, period, unit; energy, date, kind) in a newer
+file replaces the older one, whichever month it belongs to; marts follow at the next build. A file
+that was imported before does nothing.
 
 **Backfill.** Put the months' files into the package's folder, in any order, and trigger this DAG.
 
-**Triage.** `report_problems` red: a file was refused, or its batch held by the gate; the message names it and
-says what to do. A held batch counts for nothing until a corrected file is there. All checks of the run:
-`ops.quality_results` and the page 数据质量检查. Other tasks red: read the task's log; a retry is harmless.
+**Triage.** `report_problems` red: a file was refused, or its batch held by the gate; the message
+names it and says what to do. A held batch counts for nothing until a corrected file is there. All
+checks of the run: `ops.quality_results` and the page 数据质量检查. Other tasks red: read the task's log;
+a retry is harmless.
 
 **Owner.** energy-data
 """
@@ -65,14 +66,14 @@ def ingest_erp() -> None:
 
         context = get_current_context()
         context["package"] = package  # type: ignore[typeddict-unknown-key]
-        return drop.land_package(KIND, package, drop.load_id_of(context["run_id"]))
+        return drop.land_package(KIND, package, drop.load_id_of(drop.run_name(context)))
 
     @task(trigger_rule="all_done_min_one_success")
     def judge_batches(landed: list) -> dict:
         """The batch gate: accepts or holds each batch that landed."""
         from plugins.operations import drop
 
-        return drop.judge_packages(get_current_context()["run_id"], list(landed))
+        return drop.judge_packages(drop.run_name(get_current_context()), list(landed))
 
     @task(outlets=[ERP])
     def announce(judged: dict) -> None:

@@ -1,23 +1,27 @@
 """# ingest_readings
 
-Imports meter readings of plant packages from the drop folder into `raw.readings` and judges each batch.
+Imports meter readings of plant packages from the drop folder into `raw.readings` and judges each
+batch.
 
-**Input.** Files `readings/*.csv`, `.csv.gz`, `.parquet` (or the sheet `readings`) of every package in the drop
-folder (`NENGDUAN_DROP_FOLDER`). Looked at every five minutes; a manual run looks at once. A file that is still
-being written is left for the next look.
+**Input.** Files `readings/*.csv`, `.csv.gz`, `.parquet` (or the sheet `readings`) of every package
+in the drop folder (`NENGDUAN_DROP_FOLDER`). Looked at every five minutes; a manual run looks at
+once. A file that is still being written is left for the next look.
 
 **Output.** Asset `readings`, only when a batch was accepted; `build_marts` waits for it.
 
-**Late data.** No special path: readings of any age land in their month's partition and the next build counts
-them. A correction is a row with a higher `revision`. The same content again does nothing.
+**Late data.** No special path: readings of any age land in their month's partition and the next
+build counts them. A correction is a row with a higher `revision`. The same content again does
+nothing.
 
-**Backfill.** Put the files of the missing time into the package's folder, in any order, and trigger this DAG.
+**Backfill.** Put the files of the missing time into the package's folder, in any order, and trigger
+this DAG.
 
-**Triage.** `report_problems` red: a file was refused (half-written, truncated, no such site), or its batch held
-by the gate (wrong unit, wrong clock, unknown meters); the message names it and says what to do. The other
-files have gone on. A batch that was held because the ledger was wrong: correct the ledger, then
-`nengduan load` the package; it is judged again. Single refused rows never fail a run:
-`quarantine.rejected_rows` lists them. Other tasks red: read the task's log; a retry is harmless.
+**Triage.** `report_problems` red: a file was refused (half-written, truncated, no such site), or
+its batch held by the gate (wrong unit, wrong clock, unknown meters); the message names it and says
+what to do. The other files have gone on. A batch that was held because the ledger was wrong:
+correct the ledger, then `nengduan load` the package; it is judged again. Single refused rows never
+fail a run: `quarantine.rejected_rows` lists them. Other tasks red: read the task's log; a retry is
+harmless.
 
 **Owner.** energy-data
 """
@@ -66,14 +70,14 @@ def ingest_readings() -> None:
 
         context = get_current_context()
         context["package"] = package  # type: ignore[typeddict-unknown-key]
-        return drop.land_package(KIND, package, drop.load_id_of(context["run_id"]))
+        return drop.land_package(KIND, package, drop.load_id_of(drop.run_name(context)))
 
     @task(trigger_rule="all_done_min_one_success")
     def judge_batches(landed: list) -> dict:
         """The batch gate: accepts or holds each batch that landed."""
         from plugins.operations import drop
 
-        return drop.judge_packages(get_current_context()["run_id"], list(landed))
+        return drop.judge_packages(drop.run_name(get_current_context()), list(landed))
 
     @task(outlets=[READINGS])
     def announce(judged: dict) -> None:

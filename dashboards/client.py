@@ -84,11 +84,12 @@ class SupersetClient:
     def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self.request("PUT", path, json=body)
 
-    def rows(self, path: str) -> Iterator[dict[str, Any]]:
-        """All rows of a listing, page by page."""
+    def rows(self, path: str, order: str = "id") -> Iterator[dict[str, Any]]:
+        """All rows of a listing, page by page; without an order a row may be on two pages or on none."""
         page = 0
         while True:
-            rows = self.get(path, f"(page:{page},page_size:{PAGE_SIZE})")["result"]
+            query = f"(order_column:{order},order_direction:asc,page:{page},page_size:{PAGE_SIZE})"
+            rows = self.get(path, query)["result"]
             yield from rows
             if len(rows) < PAGE_SIZE:
                 return

@@ -15,6 +15,7 @@ VIEWER_RIGHTS = frozenset(
         ("can_read", "Chart"),
         ("can_read", "Dataset"),
         ("can_read", "CurrentUserRestApi"),
+        ("can_read", "SecurityRestApi"),  # the CSRF token
         ("can_read", "Theme"),
         ("can_read", "DashboardFilterStateRestApi"),
         ("can_write", "DashboardFilterStateRestApi"),

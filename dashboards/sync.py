@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psycopg
@@ -40,11 +41,9 @@ def sync(settings: Settings) -> SyncReport:
         settings.superset_url, ADMIN_USER, settings.secrets["NENGDUAN_SUPERSET_ADMIN_PASSWORD"]
     ) as client:
         client.import_assets(files.bundle(assets), {DATABASE: unquote(urlsplit(url).password or "")})
-        role_id = ensure_viewer_role(client, _dataset_rights(client, assets))
+        found = _found(client, assets)
+        role_id = ensure_viewer_role(client, _rights(assets[DATABASE]["database_name"], found))
         ensure_viewer(client, role_id, settings.secrets["NENGDUAN_SUPERSET_VIEWER_PASSWORD"])
-        missing = _missing(client, assets)
-    if missing:
-        raise SupersetError(f"Superset said yes to the import but does not have: {', '.join(missing)}")
     boards = [asset for path, asset in assets.items() if path.startswith("dashboards/")]
     return SyncReport(
         datasets=sum(path.startswith("datasets/") for path in assets),
@@ -67,26 +66,20 @@ def prepared(url: str) -> Assets:
     return files.with_connection(files.complete(assets, labels), url)
 
 
-def _dataset_rights(client: SupersetClient, assets: Assets) -> set[str]:
-    """Superset's names for the right to each of our datasets: database, dataset and its row id."""
-    ours = {asset["uuid"] for path, asset in assets.items() if path.startswith("datasets/")}
-    database = assets[DATABASE]["database_name"]
+def _found(client: SupersetClient, assets: Assets) -> dict[str, dict[str, Any]]:
+    """What Superset has now of our datasets, charts and dashboards, by path; SupersetError when
+    one of them is not there after an import that Superset called a success."""
     return {
-        f"[{database}].[{row['table_name']}](id:{row['id']})"
-        for row in client.rows("/api/v1/dataset/")
-        if row["uuid"] in ours
+        path: client.get(f"/api/v1/{kind.removesuffix('s')}/{asset['uuid']}")["result"]
+        for path, asset in assets.items()
+        if (kind := path.split("/")[0]) in ("datasets", "charts", "dashboards")
     }
 
 
-def _missing(client: SupersetClient, assets: Assets) -> list[str]:
-    """Paths of assets that Superset does not list after the import."""
-    listed = {
-        row["uuid"]
-        for kind in ("database", "dataset", "chart", "dashboard")
-        for row in client.rows(f"/api/v1/{kind}/")
-        if "uuid" in row
-    }
-    return [path for path, asset in assets.items() if asset["uuid"] not in listed]
+def _rights(database: str, found: dict[str, dict[str, Any]]) -> set[str]:
+    """Superset's names for the right to each dataset: database, dataset and its row id."""
+    datasets = (row for path, row in found.items() if path.startswith("datasets/"))
+    return {f"[{database}].[{row['table_name']}](id:{row['id']})" for row in datasets}
 
 
 def main() -> None:

@@ -19,8 +19,6 @@ from quality import data_docs, results, thresholds
 from quality.validation import Asset, validate
 from quality.verdict import Finding, GateError, Outcome, Verdict, tell
 
-TITLE = "批次入库检查"
-
 
 def pending_batches() -> list[int]:
     """Batches that landed and were not judged yet, of any load: one that was interrupted is made good."""
@@ -58,7 +56,7 @@ def judge_batches(
         for batch, verdict in zip(batches, verdicts, strict=True):
             _settle(connection, batch, verdict, now)
         results.record(connection, "batch", run_id, validation.outcomes, now, batches)
-    data_docs.publish(TITLE, run_id, now, validation)
+    data_docs.publish("batch", run_id, now, validation)
     return verdicts
 
 

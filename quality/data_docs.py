@@ -1,7 +1,8 @@
 """Data Docs: the pages of the last runs as plain files, readable without any outside address.
 
-Great Expectations' own pages fetch styles and scripts from the internet, which a plant does not reach, and
-its index is drawn by such a script. The pages keep their content, lose those links and get a style sheet of ours.
+Great Expectations' own pages fetch styles and scripts from the internet, which a plant does not reach,
+and its index is drawn by such a script. The pages keep their content, lose those links and get a style
+sheet of ours.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from quality.thresholds import DATA_DOCS_RUNS
 from quality.validation import Validation
 
 STYLE_SHEET = Path(__file__).resolve().parent / "data_docs.css"
+TITLES = {"batch": "批次入库检查", "marts": "数据集市检查"}
 _OUTSIDE = re.compile(
     r"<script\b[^>]*\bsrc=\"https?://[^>]*>\s*</script>"
     r"|<link\b[^>]*\bhref=\"https?://[^>]*>"
@@ -32,18 +34,18 @@ _OUTSIDE = re.compile(
 _HEAD_END = re.compile(r"</head>", re.IGNORECASE)
 
 
-def publish(title: str, run_id: str, now: datetime, validation: Validation) -> Path:
+def publish(gate: str, run_id: str, now: datetime, validation: Validation) -> Path:
     """Write the run's pages and the index; forget runs beyond the last DATA_DOCS_RUNS."""
     root = settings.load().data_docs
     root.mkdir(parents=True, exist_ok=True)
     with FileLock(root / ".lock"):
-        folder = root / "runs" / _file_name(run_id)
+        folder = root / "runs" / _file_name(f"{run_id}-{gate}")
         folder.mkdir(parents=True, exist_ok=True)
         for suite, page in validation.pages.items():
             (folder / f"{suite}.html").write_text(_offline(page), encoding="utf-8")
         summary = {
             "run_id": run_id,
-            "title": title,
+            "title": TITLES[gate],
             "at": now.isoformat(timespec="seconds"),
             "suites": list(validation.pages),
             "expectations": len(validation.outcomes),

@@ -9,8 +9,6 @@ from quality import data_docs, results
 from quality.validation import validate
 from quality.verdict import Finding, Verdict, tell
 
-TITLE = "数据集市检查"
-
 
 def judge_marts(run_id: str, now: datetime | None = None) -> Verdict:
     """Judge the marts as they stand. A critical finding raises one alarm; the caller fails its stage."""
@@ -53,5 +51,5 @@ def judge_marts(run_id: str, now: datetime | None = None) -> Verdict:
                 },
                 now=now,
             )
-    data_docs.publish(TITLE, run_id, now, validation)
+    data_docs.publish("marts", run_id, now, validation)
     return verdict

@@ -88,7 +88,8 @@ def warn_units(meters: Rows, energies: Rows | None, known: Known) -> None:
     for row in meters.good:
         energy, unit = str(row.values["energy_code"]), row.values["unit"]
         expected = units.get(energy) or known.unit(energy)
-        if expected and unit and _fold(unit) != _fold(expected):
+        is_rate = row.values["reading_kind"] == "rate"
+        if expected and unit and _fold(unit) not in (_per_hour(expected) if is_rate else {_fold(expected)}):
             meters.notices.append(
                 f"{meters.file} 第 {row.line} 行：{row.values['meter_code']} 的单位 {unit} 与能源 {energy} 的单位 "
                 f"{expected} 不同，请核对 multiplier 是否已换算"
@@ -97,3 +98,9 @@ def warn_units(meters: Rows, energies: Rows | None, known: Known) -> None:
 
 def _fold(unit: str) -> str:
     return unit.replace("³", "3").replace("·", "").replace(" ", "").casefold()
+
+
+def _per_hour(unit: str) -> set[str]:
+    """How the rate of a quantity is written: m3 as m3/h, kWh as kW."""
+    plain = _fold(unit)
+    return {f"{plain}/h", f"{plain}/小时", plain.removesuffix("h") if plain.endswith("wh") else f"{plain}h-1"}

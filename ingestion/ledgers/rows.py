@@ -134,7 +134,7 @@ def _parse_row(
             Rejection(line, name, first.reason, f"{first}{others}", row_json(rows.header, result.cells))
         )
         result.is_refused = True  # kept, so that rows which refer to it can be told why they fall
-    result.extra = {name: clean(row[place]) for name, place in extras.items() if clean(row[place])}
+    result.extra = {name: clean(row[place]) for name, place in extras.items()}
     rows.read.append(result)
 
 

@@ -54,6 +54,11 @@ def problems(judged: dict[str, Any], packages: list[str]) -> list[str]:
     return [*judged["problems"], *(f"{package}：导入失败，见 land_package 的日志" for package in lost)]
 
 
+def run_name(context: Any) -> str:
+    """Name of a DAG run in our own tables: Airflow's run ids repeat from DAG to DAG."""
+    return f"{context['dag'].dag_id}.{context['run_id']}"
+
+
 def load_id_of(run_id: str) -> uuid.UUID:
     """The load's id, the same in every task and retry of a DAG run."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"x-nengduan://airflow/{run_id}")

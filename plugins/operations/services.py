@@ -1,7 +1,7 @@
 """The services of `make up` under supervisord: which there are, starting and stopping them.
 
 supervisord restarts what dies and keeps the logs. If it is itself killed, its children live on
-without it; they are known by two variables in their environment and ended before a new start.
+without it; they are known by the folder they work in, and ended before a new start.
 """
 
 from __future__ import annotations
@@ -25,9 +25,7 @@ from ingestion.settings import Settings
 from plugins.operations import cluster, processes
 from plugins.operations.progress import Progress, Say, StepError
 
-MARK = "NENGDUAN_SERVICE"
-"""Variable that every service and all its children carry, beside NENGDUAN_HOME."""
-STOP_SECONDS = 40
+STOP_SECONDS = 30
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107
 
 
@@ -92,13 +90,14 @@ def ensure_supervisor(settings: Settings) -> Any:
         stop_services(settings)
     end_leftovers(settings)
     check_ports(settings)
+    _run_folder(settings).mkdir(mode=0o700, exist_ok=True)
     path = settings.home / "supervisor.conf"
     path.write_text(text, encoding="utf-8")
     processes.write_airflow_passwords(settings)
     result = subprocess.run(
         [str(processes.programs("supervisord")), "--configuration", str(path)],
         env=environment | {"NENGDUAN_HOME": str(settings.home)},
-        cwd=settings.home,
+        cwd=_run_folder(settings),
         capture_output=True,
         text=True,
     )
@@ -165,11 +164,15 @@ def stop_services(settings: Settings, say: Say = lambda _: None) -> bool:
     """Stop supervisord with all services, and whatever outlived an earlier one."""
     supervisor = reach(settings)
     if supervisor is not None:
-        say("stopping the services")
         process = psutil.Process(int(supervisor.getPID()))
+        supervisor.stopAllProcesses(False)  # all at once; shutdown() alone would stop one after the other
+        deadline = time.monotonic() + STOP_SECONDS
+        while (left := _unstopped(supervisor)) and time.monotonic() < deadline:
+            say(f"waiting for {', '.join(left)}")
+            time.sleep(0.2)
         supervisor.shutdown()
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(5)
         except psutil.TimeoutExpired:
             process.kill()
     return end_leftovers(settings) > 0 or supervisor is not None
@@ -188,16 +191,19 @@ def end_leftovers(settings: Settings) -> int:
 
 
 def leftovers(settings: Settings) -> list[psutil.Process]:
-    """Processes that a supervisor of this home started, directly or not."""
+    """Processes that a supervisor of this home started, directly or not: those in its run folder.
+
+    (Not by their environment: Airflow's processes write their titles over it.)
+    """
+    folder = str(_run_folder(settings).resolve())
     found = []
     for process in psutil.process_iter():
         try:
-            environment = process.environ()
-        except (psutil.Error, OSError):
+            if process.cwd() == folder and process.pid != os.getpid():
+                found.append(process)
+        except (psutil.Error, OSError):  # another user's, or just ended
             continue
-        if environment.get(MARK) and environment.get("NENGDUAN_HOME") == str(settings.home):
-            found.append(process)
-    return [process for process in found if process.pid != os.getpid()]
+    return found
 
 
 @click.command()
@@ -205,8 +211,8 @@ def down() -> None:
     """Stop everything, PostgreSQL included."""
     settings = configuration.load()
     progress = Progress()
-    with progress.step("Stopping the services"):
-        were_running = stop_services(settings)
+    with progress.step("Stopping the services") as say:
+        were_running = stop_services(settings, say)
     with progress.step("Stopping PostgreSQL"):
         was_running = cluster.stop(settings)
     progress.line("All is stopped." if were_running or was_running else "Nothing was running.")
@@ -217,6 +223,16 @@ def _quietly(action: Any) -> None:
         action()
     except psutil.NoSuchProcess:
         return
+
+
+def _unstopped(supervisor: Any) -> list[str]:
+    states = supervisor.getAllProcessInfo()
+    return [info["name"] for info in states if info["statename"] in ("RUNNING", "STARTING", "STOPPING")]
+
+
+def _run_folder(settings: Settings) -> Path:
+    """Where the services work, and nobody else: nothing is kept there."""
+    return settings.home / "run"
 
 
 def _socket(settings: Settings) -> Path:
@@ -256,7 +272,7 @@ def _render(settings: Settings) -> str:
         "logfile_maxbytes = 10MB",
         "logfile_backups = 2",
         f"pidfile = {quoted(settings.home / 'supervisord.pid')}",
-        f"directory = {quoted(settings.home)}",
+        f"directory = {quoted(_run_folder(settings))}",
         "minfds = 1024",
         *(["user = root"] if os.geteuid() == 0 else []),
     ]
@@ -265,14 +281,13 @@ def _render(settings: Settings) -> str:
         blocks += [
             f"[program:{service.name}]",
             f"command = {quoted(command)}",
-            f'environment = {MARK}="{service.name}"',
             "autostart = false",
             "autorestart = true",
             "startsecs = 5",
             "startretries = 3",
             "stopasgroup = true",
             "killasgroup = true",
-            "stopwaitsecs = 15",
+            "stopwaitsecs = 10",
             "redirect_stderr = true",
             f"stdout_logfile = {quoted(settings.logs / f'{service.name}.log')}",
             "stdout_logfile_maxbytes = 20MB",

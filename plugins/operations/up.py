@@ -31,7 +31,7 @@ AIRFLOW_SERVICES = [
     "airflow-dag-processor",
     "airflow-triggerer",
 ]
-START_SECONDS = 240
+START_SECONDS = 600
 RUN_SECONDS = 1200
 INGEST_DAGS = ("import_ledgers", "ingest_erp", "ingest_readings")
 MARTS_DAG = "build_marts"

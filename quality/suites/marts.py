@@ -51,7 +51,8 @@ def assets(now: str) -> list[Asset]:
             between(
                 "month_difference", CONSERVED, "critical", "months_conserve_days",
                 "每条能流月量之和等于日量之和",
-                "能流 {flow_code} 月量合计 {month_quantity}，日量合计 {day_quantity}，相差 {month_difference}",
+                "能流 {flow_code} 月量合计 {month_quantity}，日量合计 {day_quantity}，"
+                "相差 {month_difference}",
             ),
         ),
         asset(

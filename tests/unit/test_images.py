@@ -55,7 +55,7 @@ json.dump({
 
 @pytest.fixture(scope="module")
 def airflow_facts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the installed Airflow knows; asked in a process of its own, since importing it freezes its settings."""
+    """What the installed Airflow knows; asked in a process of its own, as an import freezes its settings."""
     environment = compose()["services"]["airflow-scheduler"]["environment"]
     answer = subprocess.run(
         [sys.executable, "-c", AIRFLOW_FACTS, environment["AIRFLOW__CORE__AUTH_MANAGER"]],

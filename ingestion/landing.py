@@ -1,0 +1,101 @@
+"""Landing: a package's files into the warehouse, one batch per file, all of a file or nothing.
+
+``now`` is the clock of the landing (an aware datetime), so that tests and replays are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.pq import TransactionStatus
+
+from ingestion import batches
+from ingestion.batches import Batch, BatchReport
+from ingestion.erp import landing as erp_landing
+from ingestion.ledgers import landing as ledger_landing
+from ingestion.ledgers import state
+from ingestion.package import Package, PackageFile
+from ingestion.readings_landing import land_file
+from ingestion.reasons import FileRefused, Reason
+from ingestion.sites import checksum, site_of
+
+__all__ = ["BatchReport", "land_erp", "land_ledgers", "land_readings"]
+
+Connection = psycopg.Connection[Any]
+
+
+def land_ledgers(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+    """Bring the site's ledgers up to date from a package, all files in one transaction.
+
+    Loading the same files again changes nothing, though rows refused before are tried again:
+    what they refer to may have been registered since.
+    """
+    if not package.of_kind("ledger") and not package.refused:
+        return []
+    with _own_transactions(connection):
+        site = site_of(package, connection)
+        reports = [
+            batches.refuse(
+                connection,
+                Batch(load_id, site, "ledger", "spreadsheet", error.file, checksum(package.path / error.file),
+                      now, status="refused", status_reason=str(error)),
+            )
+            for error in package.refused
+        ]
+        return reports + ledger_landing.land(package, connection, site, load_id, now)
+
+
+def land_erp(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+    """Land production, purchases and stocks; a file equal to the last one of its name is a no-op."""
+    return _land_each(package, connection, load_id, now, "erp", erp_landing.land_file)
+
+
+def land_readings(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+    """Land the readings files; content that this site has landed before is a no-op."""
+    return _land_each(package, connection, load_id, now, "readings", land_file)
+
+
+Lander = Callable[[PackageFile, Connection, str, str, UUID, datetime], BatchReport]
+
+
+def _land_each(
+    package: Package, connection: Connection, load_id: UUID, now: datetime, kind: str, land_one: Lander
+) -> list[BatchReport]:
+    files = package.of_kind(kind)
+    if not files:
+        return []
+    reports = []
+    with _own_transactions(connection):
+        site = site_of(package, connection)
+        timezone = state.timezone(connection, site)
+        for file in files:
+            try:
+                if timezone is None:
+                    raise FileRefused(Reason.SITE_UNKNOWN, file.name, value=site)
+                reports.append(land_one(file, connection, site, timezone, load_id, now))
+            except FileRefused as error:
+                refused = Batch(
+                    load_id, site, kind, file.source, file.name, checksum(file.path), now,
+                    status="refused", status_reason=str(error),
+                )
+                reports.append(batches.refuse(connection, refused))
+    return reports
+
+
+@contextmanager
+def _own_transactions(connection: Connection) -> Iterator[None]:
+    """Let each batch be a transaction of its own, whatever the caller's connection is set to."""
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        raise ValueError("landing needs a connection outside any transaction: each batch is one of its own")
+    before = connection.autocommit
+    connection.autocommit = True
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = before
