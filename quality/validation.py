@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from quality.verdict import GateError, Outcome
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 SUITES = Path(__file__).resolve().parent / "suites"
 CONNECTION_VARIABLE = "NENGDUAN_GATE_CONNECTION"
+SESSION_OPTIONS = "-c work_mem=64MB -c jit=off -c enable_sort=off -c enable_nestloop=off"
+"""What has just landed has no statistics yet; the planner then expects a few rows and sorts and loops over
+millions. Hashing is right for these queries at any size (2.4 million readings: half the time)."""
+
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -73,7 +78,11 @@ def validate(assets: Sequence[Asset], connection_url: str, run_id: str) -> Valid
             ),
         )
         # By reference, so that the password is in no configuration that a result could carry along.
-        os.environ[CONNECTION_VARIABLE] = connection_url.replace("postgresql://", "postgresql+psycopg://", 1)
+        os.environ[CONNECTION_VARIABLE] = (
+            connection_url.replace("postgresql://", "postgresql+psycopg://", 1)
+            + "?"
+            + urlencode({"options": SESSION_OPTIONS}, quote_via=quote)
+        )
         source = context.data_sources.add_postgres(
             "warehouse",
             connection_string=f"${{{CONNECTION_VARIABLE}}}",

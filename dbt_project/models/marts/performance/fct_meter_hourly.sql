@@ -30,15 +30,21 @@ pieces as (
         spans.meter_code,
         spans.is_measured,
         hours.hour_number,
-        spans.quantity * pieces.piece_us / (spans.ends_us - spans.starts_us) as quantity,
-        pieces.piece_us
+        -- The difference of two rounded running sums: the pieces add up to the span's quantity exactly.
+        round(
+            spans.quantity * (bounds.piece_ends_us - spans.starts_us) / (spans.ends_us - spans.starts_us), 12
+        )
+        - round(
+            spans.quantity * (bounds.piece_starts_us - spans.starts_us) / (spans.ends_us - spans.starts_us), 12
+        ) as quantity,
+        bounds.piece_ends_us - bounds.piece_starts_us as piece_us
     from spans
     cross join lateral generate_series(spans.first_hour, spans.last_hour) as hours (hour_number)
     cross join lateral (
         select
-            least(spans.ends_us, (hours.hour_number + 1) * {{ hour_us }})
-            - greatest(spans.starts_us, hours.hour_number * {{ hour_us }}) as piece_us
-    ) as pieces
+            greatest(spans.starts_us, hours.hour_number * {{ hour_us }}) as piece_starts_us,
+            least(spans.ends_us, (hours.hour_number + 1) * {{ hour_us }}) as piece_ends_us
+    ) as bounds
     where spans.first_hour < spans.last_hour
 )
 
