@@ -96,7 +96,7 @@ def _charts(assets: Assets) -> Iterator[str]:
         ):
             yield f"{path}: metric {name} is not in its dataset"
         columns = _named(params, ("groupby", "all_columns"))
-        columns |= {clause["subject"] for clause in params["adhoc_filters"]}
+        columns |= {clause["subject"] for clause in params["adhoc_filters"] if "subject" in clause}
         x_axis = params.get("x_axis")
         for name in sorted(columns | ({x_axis} if x_axis else set()) - _columns(dataset)):
             if name not in _columns(dataset):

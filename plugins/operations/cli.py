@@ -69,7 +69,7 @@ def migrate() -> None:
 
 
 def main() -> None:
-    """Entry point: an expected failure is one clear line (or a few), never a traceback."""
+    """Entry point: a failure is one clear line (or a few); a traceback goes to a log."""
     from plugins.operations.cluster import ClusterError
     from plugins.operations.progress import StepError
     from plugins.operations.server import DatabaseError
@@ -79,3 +79,19 @@ def main() -> None:
     except (SettingsError, ClusterError, DatabaseError, StepError) as error:
         click.echo(f"nengduan: {error}", err=True)
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001  the last resort: nobody at a plant reads a traceback
+        click.echo(f"nengduan: {type(error).__name__}: {str(error).strip() or 'no message'}", err=True)
+        click.echo(f"  log: {_write_traceback()}", err=True)
+        sys.exit(1)
+
+
+def _write_traceback() -> str:
+    """Append the traceback of the current exception to the platform's own log; the log's path."""
+    import traceback
+
+    from ingestion import settings
+
+    path = settings.load().logs / "nengduan.log"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"$ nengduan {' '.join(sys.argv[1:])}\n{traceback.format_exc()}\n")
+    return str(path)

@@ -14,6 +14,7 @@ from plugins.operations.progress import Say, StepError
 
 HEALTH_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 POLL_SECONDS = 1.0
+ANSWER_SECONDS = 180
 
 
 class Airflow:
@@ -42,16 +43,31 @@ class Airflow:
         self._session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        """One call of the REST API; logs in when the token is missing or too old."""
-        for _ in range(2):
-            if "Authorization" not in self._session.headers:
-                self.log_in()
-            answer = self._session.request(
-                method, f"{self.settings.airflow_url}/api/v2{path}", timeout=30, **options
-            )
-            if answer.status_code != 401:
+        """One call of the REST API; logs in when the token is missing or too old.
+
+        A question that gets no answer is asked again for a while: a busy machine answers late.
+        """
+        patience = ANSWER_SECONDS if method == "GET" else 0
+        began = time.monotonic()
+        while True:
+            try:
+                if "Authorization" not in self._session.headers:
+                    self.log_in()
+                answer = self._session.request(
+                    method, f"{self.settings.airflow_url}/api/v2{path}", timeout=60, **options
+                )
+            except requests.RequestException as error:
+                if time.monotonic() - began < patience:
+                    time.sleep(POLL_SECONDS)
+                    continue
+                raise StepError(
+                    f"Airflow does not answer {method} {path}: {error}",
+                    "Is the API server alive and the machine not overloaded? `nengduan doctor`",
+                    self.settings.logs / "airflow-api-server.log",
+                ) from error
+            if answer.status_code != 401 or time.monotonic() - began > ANSWER_SECONDS:
                 break
-            del self._session.headers["Authorization"]
+            self._session.headers.pop("Authorization", None)
         if not answer.ok:
             raise StepError(
                 f"Airflow answers {answer.status_code} to {method} {path}: {answer.text[:300]}",

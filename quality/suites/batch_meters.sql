@@ -51,7 +51,7 @@ hours as (
         batch_id,
         meter_number,
         starts_s / 3600 as hour_number,
-        bit_or(1::bigint << (starts_s / 60 % 60)::integer) as minutes_read,
+        bit_or(1::bigint << mod(starts_s / 60, 60)::integer) as minutes_read,
         min(starts_s) as first_s,
         max(starts_s) as last_s,
         count(*) as values_found,
