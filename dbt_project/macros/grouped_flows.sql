@@ -2,8 +2,13 @@
     item). Coverage is the mean over the group's metered flows, 0 for one without a figure. `keys` are
     columns of the flows. -#}
 {% macro grouped_flows(keys) -%}
+{%- set columns = ['site_code', 'energy_code'] + keys -%}
 with flows as (
-    select flows.*
+    select
+        {{ columns | join(', ') }},
+        flow_code,
+        -- One number is compared faster than many columns, and null is a value like another.
+        dense_rank() over (order by {{ columns | join(', ') }}) as group_number
     from {{ ref('stg_ledger__flows') }} as flows
     where exists (
         select 1 from {{ ref('stg_ledger__flow_terms') }} as terms
@@ -13,25 +18,19 @@ with flows as (
 
 groups as (
     select
-        site_code,
-        energy_code,
-        {%- for key in keys %}
-        {{ key }},
-        {%- endfor %}
+        {{ columns | join(', ') }},
+        group_number,
         count(*) as flow_count
     from flows
-    group by site_code, energy_code, {{ keys | join(', ') }}
+    group by {{ columns | join(', ') }}, group_number
 ),
 
 figures as (
     select
         periods.site_code,
+        flows.group_number,
         periods.period_type,
-        periods.energy_code,
         periods.shift_code,
-        {%- for key in keys %}
-        flows.{{ key }},
-        {%- endfor %}
         {{ energy_sums() }},
         {{ energy_sum_reasons() }},
         sum(case when periods.quantity is not null then periods.coverage else 0 end) as coverage_sum,
@@ -40,24 +39,19 @@ figures as (
     from {{ ref('int_flows__periods') }} as periods
     inner join flows on periods.site_code = flows.site_code and periods.flow_code = flows.flow_code
     group by
-        periods.site_code, periods.period_type, periods.energy_code, periods.shift_code,
-        {%- for key in keys %}
-        flows.{{ key }},
-        {%- endfor %}
+        periods.site_code, flows.group_number, periods.period_type, periods.shift_code,
         periods.period_start, periods.period_start_at
 ),
 
 grouped as (
     select
         figures.*,
+        groups.energy_code,
+        {%- for key in keys %}
+        groups.{{ key }},
+        {%- endfor %}
         round(figures.coverage_sum / groups.flow_count, 9) as coverage
     from figures
-    inner join groups
-        on
-            figures.site_code = groups.site_code
-            and figures.energy_code = groups.energy_code
-            {%- for key in keys %}
-            and figures.{{ key }} is not distinct from groups.{{ key }}
-            {%- endfor %}
+    inner join groups on figures.site_code = groups.site_code and figures.group_number = groups.group_number
 )
 {%- endmacro %}

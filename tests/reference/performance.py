@@ -3,7 +3,7 @@
 Choices where the contract is silent:
 
 * A sum of quantities leaves out what is null and is null when all of it is. A sum in
-  standard coal is null as soon as one of its known quantities has no coefficient.
+  standard coal is null as soon as one of its quantities other than 0 has no coefficient.
 * Coverage of a flow's day or month = Σ coverage of its hours (an hour whose quantity is
   null counts 0) ÷ hours of that period. A day of which anything is known names every meter
   that has no row in some of its hours; a month names those of its days.
@@ -68,7 +68,7 @@ class Figures:
             return add((total, None if value is None else share * value))
 
         self.quantity = plus(self.quantity, hour.quantity)
-        if hour.quantity is not None:
+        if hour.quantity:
             self.has_no_equivalent |= hour.tce_equivalent is None
             self.has_no_equal |= hour.tce_equal is None
         self.tce_equivalent = (

@@ -39,3 +39,8 @@ def read(path: Path | str, timezone: str = "Asia/Shanghai") -> Outcome:
     finally:
         source.close()
     return outcome
+
+
+def zone() -> ZoneInfo:
+    """The timezone of the fixtures' plant."""
+    return ZoneInfo("Asia/Shanghai")

@@ -16,7 +16,8 @@ occurrences as (
             as ends_local
     from hours
     inner join {{ ref('stg_ledger__shifts') }} as shifts on hours.site_code = shifts.site_code
-    cross join (values (0), (1)) as days (back)
+    -- The night before, and, where hours do not begin with the clock's, the day that begins within this one.
+    cross join (values (-1), (0), (1)) as days (back)
     where
         hours.hour_start_local::date - days.back >= shifts.valid_from
         and hours.hour_start_local::date - days.back < shifts.valid_to

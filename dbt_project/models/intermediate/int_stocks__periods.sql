@@ -4,22 +4,27 @@ with documents as (
     select * from {{ ref('int_erp__documents') }}
 ),
 
+-- The same instant may be stated twice, and differently: a period goes by its own documents first.
 levels as (
-    select distinct on (site_code, energy_code, boundary_date)
-        site_code,
-        energy_code,
-        boundary_date,
-        quantity
-    from (
-        select site_code, energy_code, date as boundary_date, quantity, 0 as choice
-        from documents
-        where kind = 'opening'
-        union all
-        select site_code, energy_code, date + 1 as boundary_date, quantity, 1 as choice
-        from documents
-        where kind = 'closing'
-    ) as known
-    order by site_code, energy_code, boundary_date, choice
+    select site_code, energy_code, date as boundary_date, quantity, 'opening' as kind
+    from documents
+    where kind = 'opening'
+    union all
+    select site_code, energy_code, date + 1 as boundary_date, quantity, 'closing' as kind
+    from documents
+    where kind = 'closing'
+),
+
+opening_levels as (
+    select distinct on (site_code, energy_code, boundary_date) *
+    from levels
+    order by site_code, energy_code, boundary_date, kind desc
+),
+
+closing_levels as (
+    select distinct on (site_code, energy_code, boundary_date) *
+    from levels
+    order by site_code, energy_code, boundary_date, kind
 ),
 
 energies as (
@@ -65,12 +70,12 @@ select
     coalesce(adjustments.quantity, 0) as stock_adjustment_quantity
 from energies
 inner join periods on energies.site_code = periods.site_code
-left join levels as opening
+left join opening_levels as opening
     on
         energies.site_code = opening.site_code
         and energies.energy_code = opening.energy_code
         and periods.first_date = opening.boundary_date
-left join levels as closing
+left join closing_levels as closing
     on
         energies.site_code = closing.site_code
         and energies.energy_code = closing.energy_code

@@ -1,0 +1,128 @@
+"""The rules of docs/decisions and the style of the project, held over dbt's own manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = ROOT / "dbt_project"
+SCHEMAS_READ = {"ledger", "raw", "ops"}
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The manifest of a fresh parse; parsing needs no database."""
+    target = tmp_path_factory.mktemp("dbt")
+    environment = os.environ | {
+        f"NENGDUAN_PG_{name}": value
+        for name, value in (
+            ("HOST", "127.0.0.1"),
+            ("PORT", "1"),
+            ("DATABASE", "none"),
+            ("USER", "none"),
+            ("PASSWORD", "none"),
+        )
+    }
+    environment |= {"DBT_TARGET_PATH": str(target), "DBT_LOG_PATH": str(target)}
+    command = [str(Path(sys.executable).with_name("dbt")), "parse", "--project-dir", str(PROJECT)]
+    command += ["--profiles-dir", str(PROJECT), "--no-partial-parse"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout
+    content: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
+    return content
+
+
+def models(manifest: dict[str, Any], layer: str = "") -> list[dict[str, Any]]:
+    found = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["path"].startswith(layer)
+    ]
+    assert found, f"no models under {layer!r}"
+    return found
+
+
+def test_marts_are_the_contract(manifest: dict[str, Any]) -> None:
+    assert {model["name"] for model in models(manifest, "marts")} == {
+        *("fct_meter_hourly", "fct_energy_hourly", "fct_energy_daily", "fct_energy_monthly"),
+        *("performance_by_type", "performance_by_level", "performance_by_item"),
+        *("comprehensive_energy", "comprehensive_energy_composition", "reading_events"),
+        *("dim_sites", "dim_energies", "dim_energy_coefficients", "dim_flows", "dim_meters"),
+        *("dim_org_units", "dim_equipment"),
+    }
+
+
+def test_every_mart_states_its_grain_and_holds_it(manifest: dict[str, Any]) -> None:
+    held = {
+        test["attached_node"]
+        for test in manifest["nodes"].values()
+        if test["resource_type"] == "test" and test["test_metadata"]["name"] == "unique_grain"
+    }
+    for model in models(manifest, "marts"):
+        assert model["description"].startswith("One row per "), model["name"]
+        assert model["unique_id"] in held, model["name"]
+
+
+def test_every_mart_is_public_with_an_enforced_contract(manifest: dict[str, Any]) -> None:
+    for model in models(manifest, "marts"):
+        assert model["access"] == "public", model["name"]
+        assert model["contract"]["enforced"], model["name"]
+        for column in model["columns"].values():
+            assert column["data_type"], (model["name"], column["name"])
+            assert column["description"], (model["name"], column["name"])
+        assert "site_code" in model["columns"], model["name"]
+
+
+def test_every_mart_has_a_unit_test_and_an_exposure(manifest: dict[str, Any]) -> None:
+    tested = {test["model"] for test in manifest["unit_tests"].values()}
+    shown = {
+        node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]
+    }
+    for model in models(manifest, "marts"):
+        assert model["name"] in tested, model["name"]
+        assert model["unique_id"] in shown, model["name"]
+
+
+def test_every_model_says_its_grain(manifest: dict[str, Any]) -> None:
+    for model in models(manifest, "intermediate"):
+        assert model["description"].startswith("One row per "), model["name"]
+
+
+def test_only_staging_reads_sources_and_only_the_schemas_we_write(manifest: dict[str, Any]) -> None:
+    for model in models(manifest):
+        sources = [name for name in model["depends_on"]["nodes"] if name.startswith("source.")]
+        assert not sources or model["path"].startswith("staging/"), model["name"]
+    assert {source["schema"] for source in manifest["sources"].values()} == SCHEMAS_READ
+
+
+def test_staging_models_are_named_for_their_source(manifest: dict[str, Any]) -> None:
+    for model in models(manifest, "staging"):
+        system = model["path"].split("/")[1]
+        assert re.fullmatch(rf"stg_{system}__[a-z_]+", model["name"]), model["name"]
+        assert model["config"]["materialized"] == "view", model["name"]
+
+
+def test_no_column_is_described_twice() -> None:
+    texts = re.findall(r"{% docs (\w+) %}", (PROJECT / "models/marts/columns.md").read_text(encoding="utf-8"))
+    assert len(texts) == len(set(texts))
+    for file in (PROJECT / "models/marts").rglob("_*.yml"):
+        if "unit_tests" not in file.name:
+            written = re.findall(
+                r"- name: \w+\n\s+data_type: .*\n\s+description: (.*)", file.read_text(encoding="utf-8")
+            )
+            assert written, file
+            assert all(text.startswith('"{{ doc(') for text in written), file
+
+
+def test_no_python_module_that_dbt_would_take_for_a_plugin() -> None:
+    rooms = ("dags", "dashboards", "dbt_project", "ingestion", "plugins", "quality", "tests")
+    assert not [path for room in rooms for path in (ROOT / room).rglob("dbt_*.py")]
+    assert not (PROJECT / "__init__.py").exists()
