@@ -12,7 +12,8 @@ while one runs are taken up by one more.
 **Late data.** Every accepted reading counts, whenever it arrived: a build ends in the same tables
 as if all had come in order.
 
-**Backfill.** Trigger it by hand: a build always covers everything that was accepted.
+**Backfill.** Trigger it by hand: a build covers everything that was accepted. A run that data started
+is skipped when an earlier one has seen them already.
 
 **Triage.** `build` red: the message names the model or test, and the log of dbt (in `logs/dbt/` of
 the platform's home). Models after the failed one keep their last state. `judge` red: the marts do
@@ -52,9 +53,16 @@ def build_marts() -> None:
     @task(retries=1, execution_timeout=timedelta(hours=5))
     def build() -> str:
         """dbt build; returns the path of its log."""
+        from airflow.sdk.exceptions import AirflowSkipException
+
         from plugins.operations import drop, pipeline
 
-        return str(pipeline.build_marts(drop.run_name(get_current_context()), log.info))
+        context = get_current_context()
+        by_data = context["dag_run"].run_type == "asset_triggered"
+        built = pipeline.build_marts(drop.run_name(context), log.info, only_news=by_data)
+        if built is None:
+            raise AirflowSkipException("an earlier build holds everything that was accepted")
+        return str(built)
 
     @task(outlets=[MARTS])
     def judge() -> None:

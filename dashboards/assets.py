@@ -93,9 +93,7 @@ def with_connection(assets: Assets, url: str) -> Assets:
 
 def bundle(assets: Assets) -> bytes:
     """The zip that ``/api/v1/assets/import/`` takes: one root folder, which Superset strips."""
-    files = {
-        "metadata.yaml": {"version": "1.0.0", "type": "assets", "timestamp": datetime.now(UTC).isoformat()}
-    }
+    files = {"metadata.yaml": {"version": "1.0.0", "type": "assets", "timestamp": datetime.now(UTC).isoformat()}}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, content in (files | assets).items():

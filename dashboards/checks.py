@@ -36,8 +36,7 @@ def column_faults(assets: Assets, connection: psycopg.Connection) -> list[str]:
             continue
         given = {column.name for column in description}
         found += [
-            f"{path}: column {name} is not in the result of its SQL"
-            for name in sorted(_columns(dataset) - given)
+            f"{path}: column {name} is not in the result of its SQL" for name in sorted(_columns(dataset) - given)
         ]
     return found
 
@@ -91,9 +90,7 @@ def _charts(assets: Assets) -> Iterator[str]:
         params = chart["params"]
         if params["viz_type"] != chart["viz_type"]:
             yield f"{path}: viz_type differs between the chart and its params"
-        for name in sorted(
-            _named(params, ("metrics", "metric", "timeseries_limit_metric")) - _metrics(dataset)
-        ):
+        for name in sorted(_named(params, ("metrics", "metric", "timeseries_limit_metric")) - _metrics(dataset)):
             yield f"{path}: metric {name} is not in its dataset"
         columns = _named(params, ("groupby", "all_columns"))
         columns |= {clause["subject"] for clause in params["adhoc_filters"] if "subject" in clause}
@@ -126,15 +123,12 @@ def _dashboards(assets: Assets) -> Iterator[str]:
         numbers = {meta["chartId"] for meta in placed}
         if len(numbers) < len(placed):
             yield f"{path}: two charts have the same chartId"
-        reached = {"ROOT_ID", "HEADER_ID"} | {
-            child for part in position.values() for child in part.get("children", [])
-        }
+        reached = {"ROOT_ID", "HEADER_ID"} | {child for part in position.values() for child in part.get("children", [])}
         for key in sorted(set(position) ^ reached):
             yield f"{path}: {key} is placed nowhere or does not exist"
         for item in dashboard["metadata"]["native_filter_configuration"]:
             yield from (
-                f"{path}: filter {item['name']}: {fault}"
-                for fault in _filter(item, datasets, position, numbers)
+                f"{path}: filter {item['name']}: {fault}" for fault in _filter(item, datasets, position, numbers)
             )
 
 

@@ -62,8 +62,7 @@ class SupersetClient:
             raise SupersetError(f"{asked}: no answer from {self._url}: {error}") from error
         if response.is_redirect:
             raise SupersetError(
-                f"{asked}: redirected to {response.headers.get('Location')}; "
-                "session or CSRF token not accepted"
+                f"{asked}: redirected to {response.headers.get('Location')}; session or CSRF token not accepted"
             )
         try:
             answer = response.json()

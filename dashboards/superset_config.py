@@ -38,9 +38,7 @@ D3_TIME_FORMAT = {
     "periods": ["上午", "下午"],
     "days": ["星期日", "星期一", "星期二", "星期三", "星期四", "星期五", "星期六"],
     "shortDays": ["周日", "周一", "周二", "周三", "周四", "周五", "周六"],
-    "months": [
-        f"{month}月" for month in ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")
-    ],
+    "months": [f"{month}月" for month in ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")],
     "shortMonths": [f"{month}月" for month in range(1, 13)],
 }
 _corrections: dict[str, str] = yaml.safe_load(

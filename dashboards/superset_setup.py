@@ -19,9 +19,7 @@ def set_admin(manager: Any, password: str) -> None:
     user = manager.find_user(username=ADMIN)
     if user is not None:
         manager.reset_password(user.id, password)
-    elif not manager.add_user(
-        ADMIN, "管理员", "能端", "admin@localhost", manager.find_role("Admin"), password
-    ):
+    elif not manager.add_user(ADMIN, "管理员", "能端", "admin@localhost", manager.find_role("Admin"), password):
         raise SystemExit("Superset refuses to make its administrator; its log says why.")
 
 

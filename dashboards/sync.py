@@ -49,8 +49,7 @@ def sync(settings: Settings) -> SyncReport:
         datasets=sum(path.startswith("datasets/") for path in assets),
         charts=sum(path.startswith("charts/") for path in assets),
         dashboards={
-            board["dashboard_title"]: f"{settings.superset_url}/superset/dashboard/{board['slug']}/"
-            for board in boards
+            board["dashboard_title"]: f"{settings.superset_url}/superset/dashboard/{board['slug']}/" for board in boards
         },
     )
 

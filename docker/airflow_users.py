@@ -23,9 +23,7 @@ def set_user(manager: Any, name: str, shown_name: str, role: str, password: str)
     if user is not None:
         if not manager.reset_password(user.id, password):
             raise SystemExit(f"Airflow refuses to set the password of {name}.")
-    elif not manager.add_user(
-        name, shown_name, "能端", f"{name}@localhost", manager.find_role(role), password
-    ):
+    elif not manager.add_user(name, shown_name, "能端", f"{name}@localhost", manager.find_role(role), password):
         raise SystemExit(f"Airflow refuses to make the user {name}.")
 
 

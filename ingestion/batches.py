@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -63,14 +63,35 @@ class Batch:
     def report(self, batch_id: int, is_repeat: bool = False, notices: Sequence[str] = ()) -> BatchReport:
         """The batch as the pipeline sees it."""
         return BatchReport(
-            batch_id, self.site_code, self.kind, self.file, self.status, self.rows_total, self.rows_landed,
-            self.rows_rejected, self.status_reason, is_repeat, tuple(notices),
+            batch_id,
+            self.site_code,
+            self.kind,
+            self.file,
+            self.status,
+            self.rows_total,
+            self.rows_landed,
+            self.rows_rejected,
+            self.status_reason,
+            is_repeat,
+            tuple(notices),
         )
 
 
 _COLUMNS = (
-    "load_id", "site_code", "kind", "source", "file", "sha256", "received_at", "rows_total", "rows_landed",
-    "rows_rejected", "status", "status_reason", "first_read_at", "last_read_at",
+    "load_id",
+    "site_code",
+    "kind",
+    "source",
+    "file",
+    "sha256",
+    "received_at",
+    "rows_total",
+    "rows_landed",
+    "rows_rejected",
+    "status",
+    "status_reason",
+    "first_read_at",
+    "last_read_at",
 )
 
 
@@ -98,7 +119,14 @@ def update(connection: Connection, batch: Batch, batch_id: int) -> None:
     connection.execute(
         """update ops.batches set status = %s, status_reason = %s, judged_at = null,
         rows_total = %s, rows_landed = %s, rows_rejected = %s where batch_id = %s""",
-        [batch.status, batch.status_reason, batch.rows_total, batch.rows_landed, batch.rows_rejected, batch_id],
+        [
+            batch.status,
+            batch.status_reason,
+            batch.rows_total,
+            batch.rows_landed,
+            batch.rows_rejected,
+            batch_id,
+        ],
     )
 
 
@@ -106,14 +134,20 @@ _REPORT = """select batch_id, site_code, kind, file, status, rows_total, rows_la
     sha256 from ops.batches"""
 
 
+def _repeated(row: Sequence[Any]) -> BatchReport:
+    values: tuple[Any, ...] = tuple(row[:9])
+    return replace(BatchReport(*values), is_repeat=True)
+
+
 def find_same(connection: Connection, site: str, kind: str, sha256: str) -> BatchReport | None:
     """The batch of this site that landed the same content, whatever the gate said of it."""
     row = connection.execute(
-        _REPORT + """ where site_code = %s and kind = %s and sha256 = %s and status <> 'refused'
+        _REPORT
+        + """ where site_code = %s and kind = %s and sha256 = %s and status <> 'refused'
         order by batch_id limit 1""",
         [site, kind, sha256],
     ).fetchone()
-    return BatchReport(*row[:9], is_repeat=True) if row else None
+    return _repeated(row) if row else None
 
 
 def newest(connection: Connection, site: str, kind: str, file: str) -> tuple[BatchReport, str] | None:
@@ -126,7 +160,7 @@ def newest(connection: Connection, site: str, kind: str, file: str) -> tuple[Bat
     )
     for row in rows:
         if table_name(row[3]).lower() == name.lower():
-            return BatchReport(*row[:9], is_repeat=True), row[9]
+            return _repeated(row), row[9]
     return None
 
 

@@ -50,9 +50,20 @@ def waiting(folder: Path, kind: str, connection: Connection, now: float, quiet_s
                 found.append(path.name)
             continue
         files = package.of_kind(kind)
+        if kind != "ledger" and not _is_registered(package, connection):
+            continue  # its ledgers come first; this is looked at again
         if (files or (kind == "ledger" and package.refused)) and _has_new(package, files, connection):
             found.append(path.name)
     return found
+
+
+def _is_registered(package: Package, connection: Connection) -> bool:
+    try:
+        site = site_of(package, connection)
+    except PackageError:
+        return True  # to be reported, not waited for
+    known = connection.execute("select 1 from ledger.sites where site_code = %s", [site]).fetchone()
+    return known is not None
 
 
 def packages(folder: Path) -> Iterator[Path]:
@@ -114,7 +125,8 @@ def _is_told(path: Path, error: PackageError, connection: Connection) -> bool:
     """True when a package that cannot be opened was reported with this content; else it is now."""
     shown = fingerprint(path)
     told = connection.execute(
-        "select 1 from ops.events where kind = 'package_refused' and payload ->> 'sha256' = %s limit 1", [shown]
+        "select 1 from ops.events where kind = 'package_refused' and payload ->> 'sha256' = %s limit 1",
+        [shown],
     ).fetchone()
     if told:
         return True

@@ -90,9 +90,11 @@ def words(expression: str) -> list[str]:
         tree = _parser().parse(_plain(expression))
     except (lark.exceptions.LarkError, ExpressionError):
         return []
-    return [str(token) for token in tree.scan_values(lambda value: value.type == "WORD")] if isinstance(
-        tree, lark.Tree
-    ) else []
+    return (
+        [str(token) for token in tree.scan_values(lambda value: isinstance(value, lark.Token) and value.type == "WORD")]
+        if isinstance(tree, lark.Tree)
+        else []
+    )
 
 
 @lru_cache(maxsize=1)
@@ -140,9 +142,7 @@ def _scale(values: Mapping[str, Fraction], factor: Fraction) -> dict[str, Fracti
 class _Evaluation(lark.Transformer[lark.Token, Meaning]):
     """Works an expression out from its leaves; every rule keeps both meanings while both stand."""
 
-    def __init__(
-        self, expression: str, meters: Collection[str], flows: Mapping[str, str | None]
-    ) -> None:
+    def __init__(self, expression: str, meters: Collection[str], flows: Mapping[str, str | None]) -> None:
         super().__init__()
         self.expression = expression
         self.meters = meters
@@ -206,7 +206,9 @@ class _Evaluation(lark.Transformer[lark.Token, Meaning]):
 
     def _sum(self, left: Meaning, right: Meaning, sign: int) -> Meaning:
         written = f"{left.written} {'+' if sign > 0 else '-'} {right.written}"
-        number = left.number + sign * right.number if None not in (left.number, right.number) else None  # type: ignore[operator]
+        number = None
+        if left.number is not None and right.number is not None:
+            number = left.number + sign * right.number
         both = left.terms is not None and right.terms is not None
         total = _add(left.terms or {}, right.terms or {}, sign) if both else None
         if number is None and total is None:

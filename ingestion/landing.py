@@ -42,8 +42,17 @@ def land_ledgers(package: Package, connection: Connection, load_id: UUID, now: d
         reports = [
             batches.refuse(
                 connection,
-                Batch(load_id, site, "ledger", "spreadsheet", error.file, checksum(package.path / error.file),
-                      now, status="refused", status_reason=str(error)),
+                Batch(
+                    load_id,
+                    site,
+                    "ledger",
+                    "spreadsheet",
+                    error.file,
+                    checksum(package.path / error.file),
+                    now,
+                    status="refused",
+                    status_reason=str(error),
+                ),
             )
             for error in package.refused
         ]
@@ -80,8 +89,15 @@ def _land_each(
                 reports.append(land_one(file, connection, site, timezone, load_id, now))
             except FileRefused as error:
                 refused = Batch(
-                    load_id, site, kind, file.source, file.name, checksum(file.path), now,
-                    status="refused", status_reason=str(error),
+                    load_id,
+                    site,
+                    kind,
+                    file.source,
+                    file.name,
+                    checksum(file.path),
+                    now,
+                    status="refused",
+                    status_reason=str(error),
                 )
                 reports.append(batches.refuse(connection, refused))
     return reports

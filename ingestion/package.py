@@ -167,8 +167,10 @@ def _workbook_files(path: Path, name: str, notices: list[str]) -> Iterator[Packa
 
 def _table_of(path: Path, notices: list[str]) -> Table | None:
     lower = path.name.lower()
-    stem = next((path.name[: -len(end)] for end in sorted(READING_SUFFIXES, key=len, reverse=True)
-                 if lower.endswith(end)), None)
+    stem = next(
+        (path.name[: -len(end)] for end in sorted(READING_SUFFIXES, key=len, reverse=True) if lower.endswith(end)),
+        None,
+    )
     table = find_table(TABLES, stem) if stem else None
     if table and table is not READINGS and not lower.endswith(TEXT_SUFFIXES):
         table = None
@@ -201,6 +203,6 @@ def _refuse_twice(path: Path, files: list[PackageFile]) -> None:
         other = seen.setdefault(file.table.name, file.name)
         if other != file.name:
             raise PackageError(
-                f"{path.name}：{other} 和 {file.name} 都是 {file.table.name}（{file.table.label}）表，无法判断用哪一个。"
-                "请只保留一个。"
+                f"{path.name}：{other} 和 {file.name} 都是 {file.table.name}（{file.table.label}）表，"
+                "无法判断用哪一个。请只保留一个。"
             )

@@ -30,14 +30,31 @@ QUALITIES = {
 }
 
 READINGS = Table(
-    "readings", "读数", "readings", aliases=("reading", "抄表数据", "采集数据", "计量数据", "表计读数"),
+    "readings",
+    "读数",
+    "readings",
+    aliases=("reading", "抄表数据", "采集数据", "计量数据", "表计读数"),
     columns=(
-        Column("meter_code", Kind.CODE, required=True,
-               aliases=("管理编号", "器具编号", "仪表编号", "表计编号", "表号", "计量点编码")),
-        Column("read_at", Kind.TIMESTAMP, required=True,
-               aliases=("时间", "读数时间", "抄表时间", "采集时间", "时间戳", "timestamp", "time")),
+        Column(
+            "meter_code",
+            Kind.CODE,
+            required=True,
+            aliases=("管理编号", "器具编号", "仪表编号", "表计编号", "表号", "计量点编码"),
+        ),
+        Column(
+            "read_at",
+            Kind.TIMESTAMP,
+            required=True,
+            aliases=("时间", "读数时间", "抄表时间", "采集时间", "时间戳", "timestamp", "time"),
+        ),
         Column("value", Kind.DECIMAL, required=True, aliases=("读数", "示数", "表底", "数值", "值", "采集值")),
-        Column("quality", Kind.CHOICE, aliases=("质量", "质量码", "数据质量", "状态"), choices=QUALITIES, default="good"),
+        Column(
+            "quality",
+            Kind.CHOICE,
+            aliases=("质量", "质量码", "数据质量", "状态"),
+            choices=QUALITIES,
+            default="good",
+        ),
         Column("revision", Kind.INTEGER, aliases=("修订", "版本", "修订号", "修订次数"), default="0"),
     ),
 )
@@ -98,7 +115,7 @@ def parse(block: Block, positions: dict[str, int], header: list[str], timezone: 
         fault = np.where(fault == 0, found, fault)
 
     result = Parsed()
-    _note_ragged(block, header, len(positions), result)
+    _note_ragged(block, header, result)
     bad = np.flatnonzero(fault)
     if len(bad):
         _note_refused(block.columns.filter(pa.array(keep)), header, lines, fault, place, bad, timezone, result)
@@ -177,9 +194,7 @@ def _instants(column: pa.Array, timezone: ZoneInfo) -> tuple[np.ndarray, pa.Arra
     """Microseconds UTC, the same as text for COPY, and faults; done on the distinct stamps."""
     encoded = column.dictionary_encode()
     parsed = stamps.parse(encoded.dictionary, timezone)
-    written = pc.binary_join_element_wise(
-        pa.array(parsed.utc).cast(pa.timestamp("us")).cast(pa.string()), "+00", ""
-    )
+    written = pc.binary_join_element_wise(pa.array(parsed.utc).cast(pa.timestamp("us")).cast(pa.string()), "+00", "")
     is_empty = _mask(pc.equal(pc.utf8_trim_whitespace(encoded.dictionary), ""))
     fault = np.where(is_empty, _MISSING, parsed.fault).astype(np.int8)
     codes = encoded.indices
@@ -215,15 +230,21 @@ def _joined(parts: list[pa.Array | pa.Scalar], tail: str) -> list[memoryview]:
     return [data[offsets[lines.offset] : offsets[lines.offset + len(lines)]]]
 
 
-def _note_ragged(block: Block, header: list[str], needed: int, result: Parsed) -> None:
+def _note_ragged(block: Block, header: list[str], result: Parsed) -> None:
     for line, row in block.ragged:
         sentence = text(Reason.WRONG_FIELD_COUNT, value=len(row), allowed=len(header))
         result.rejections.append(Rejection(line, None, Reason.WRONG_FIELD_COUNT, sentence, row_json(header, row)))
 
 
 def _note_refused(
-    columns: pa.Table, header: list[str], lines: np.ndarray, fault: np.ndarray, place: np.ndarray,
-    bad: np.ndarray, timezone: ZoneInfo, result: Parsed,
+    columns: pa.Table,
+    header: list[str],
+    lines: np.ndarray,
+    fault: np.ndarray,
+    place: np.ndarray,
+    bad: np.ndarray,
+    timezone: ZoneInfo,
+    result: Parsed,
 ) -> None:
     positions, _ = READINGS.match(header, "")
     rows = zip(*(_flat(column).take(pa.array(bad)).to_pylist() for column in columns.columns), strict=True)
@@ -231,11 +252,13 @@ def _note_refused(
         column = READINGS.columns[int(place[index])]
         reason, allowed = _reason(int(fault[index]))
         sentence = text(
-            reason, column=column.name, value=row[positions[column.name]], allowed=allowed, timezone=timezone.key
+            reason,
+            column=column.name,
+            value=row[positions[column.name]],
+            allowed=allowed,
+            timezone=timezone.key,
         )
-        result.rejections.append(
-            Rejection(int(lines[index]), column.name, reason, sentence, row_json(header, row))
-        )
+        result.rejections.append(Rejection(int(lines[index]), column.name, reason, sentence, row_json(header, row)))
 
 
 def _reason(fault: int) -> tuple[Reason, str]:

@@ -68,9 +68,18 @@ def land_file(
             _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool)
             source.check_unchanged()
             batch = Batch(
-                load_id, site, "readings", source.source, file.name, source.sha256, now,
-                rows_total=spool.landed + spool.rejected, rows_landed=spool.landed, rows_rejected=spool.rejected,
-                first_read_at=_instant(spool.first), last_read_at=_instant(spool.last),
+                load_id,
+                site,
+                "readings",
+                source.source,
+                file.name,
+                source.sha256,
+                now,
+                rows_total=spool.landed + spool.rejected,
+                rows_landed=spool.landed,
+                rows_rejected=spool.rejected,
+                first_read_at=_instant(spool.first),
+                last_read_at=_instant(spool.last),
             )
             for month in sorted(spool.months):
                 connection.execute("select raw.ensure_readings_month(%s)", [month])
@@ -80,8 +89,13 @@ def land_file(
 
 
 def _parse(
-    source: ReadingsSource, positions: dict[str, int], timezone: ZoneInfo, site: str, batch_id: int,
-    now: datetime, spool: _Spool,
+    source: ReadingsSource,
+    positions: dict[str, int],
+    timezone: ZoneInfo,
+    site: str,
+    batch_id: int,
+    now: datetime,
+    spool: _Spool,
 ) -> None:
     tail = f"{site},{batch_id}"
     with ThreadPoolExecutor(THREADS) as pool:
@@ -98,9 +112,7 @@ def _take(parsed: Parsed, file: str, site: str, batch_id: int, now: datetime, sp
     for lines in parsed.lines:
         spool.lines.write(lines)
     if parsed.rejections:
-        spool.refused.write(
-            quarantine.copy_lines(parsed.rejections, site, batch_id, file, now.isoformat())
-        )
+        spool.refused.write(quarantine.copy_lines(parsed.rejections, site, batch_id, file, now.isoformat()))
     spool.landed += parsed.landed
     spool.rejected += len(parsed.rejections)
     spool.months |= parsed.months
@@ -109,13 +121,12 @@ def _take(parsed: Parsed, file: str, site: str, batch_id: int, now: datetime, sp
         spool.last = parsed.last if spool.last is None else max(spool.last, parsed.last)
 
 
-def _copy(
-    connection: Connection, batch: Batch, batch_id: int, spool: _Spool, notices: list[str]
-) -> BatchReport:
+def _copy(connection: Connection, batch: Batch, batch_id: int, spool: _Spool, notices: list[str]) -> BatchReport:
     with connection.transaction():
         # Two loads of one file at the same time: the second waits, then finds it landed.
         connection.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 0))", [batch.site_code, batch.sha256]
+            "select pg_advisory_xact_lock(hashtextextended(%s || ' ' || %s, 0))",
+            [batch.site_code, batch.sha256],
         )
         same = batches.find_same(connection, batch.site_code, "readings", batch.sha256)
         if same:
@@ -124,9 +135,7 @@ def _copy(
         if spool.landed:
             batches.copy(connection, "raw.readings", COPY_COLUMNS, _chunks(spool.lines))
         if spool.rejected:
-            batches.copy(
-                connection, "quarantine.rejected_at_landing", quarantine.COPY_COLUMNS, _chunks(spool.refused)
-            )
+            batches.copy(connection, "quarantine.rejected_at_landing", quarantine.COPY_COLUMNS, _chunks(spool.refused))
     return batch.report(batch_id, notices=notices)
 
 

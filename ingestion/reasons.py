@@ -69,37 +69,28 @@ TEXTS: dict[Reason, str] = {
     Reason.NOT_A_TIME: "{column} 的“{value}”不是有效时刻。请写成 08:00 的形式。",
     Reason.NOT_A_TIMESTAMP: "{column} 的“{value}”不是有效时间。请写成 2026-01-05 08:00:00 的形式。",
     Reason.NOT_A_BOOLEAN: "{column} 的“{value}”不是“是”或“否”。请填 是 或 否。",
-    Reason.AMBIGUOUS_TIMESTAMP:
-        "{column} 的“{value}”在时区 {timezone} 因夏令时结束出现两次，无法确定是哪一次。请写上时差，例如 +08:00。",
-    Reason.NONEXISTENT_TIMESTAMP:
-        "{column} 的“{value}”在时区 {timezone} 因夏令时开始而不存在。请核对时钟，或写上时差，例如 +08:00。",
+    Reason.AMBIGUOUS_TIMESTAMP: "{column} 的“{value}”在时区 {timezone} 因夏令时结束出现两次，无法确定是哪一次。请写上时差，例如 +08:00。",
+    Reason.NONEXISTENT_TIMESTAMP: "{column} 的“{value}”在时区 {timezone} 因夏令时开始而不存在。请核对时钟，或写上时差，例如 +08:00。",
     Reason.OUT_OF_RANGE: "{column} 的“{value}”超出允许范围（{allowed}）。请核对后改正。",
     Reason.UNKNOWN_CHOICE: "{column} 的“{value}”不在允许的取值之内（{allowed}）。请改用其中之一。",
     Reason.UNKNOWN_TIMEZONE: "{column} 的“{value}”不是已知时区。请写成 Asia/Shanghai 的形式。",
     Reason.WRONG_FIELD_COUNT: "这一行有 {value} 个字段，表头有 {allowed} 个，无法对应。请检查多余或缺少的分隔符和引号。",
-    Reason.CONFLICTING_DUPLICATE:
-        "{column} 为“{value}”的行在同一文件中出现多次且内容不同（第 {lines} 行），无法判断哪一行正确，全部拒绝。请只留一行。",
+    Reason.CONFLICTING_DUPLICATE: "{column} 为“{value}”的行在同一文件中出现多次且内容不同（第 {lines} 行），无法判断哪一行正确，全部拒绝。请只留一行。",
     Reason.UNKNOWN_REFERENCE: "{column} 的“{value}”在{table}中不存在。请先在{table}中登记，或改正编码。",
     Reason.REFUSED_REFERENCE: "{column} 的“{value}”所指的{table}第 {line} 行被拒绝，这一行因此也不能导入。请先改正那一行。",
     Reason.VALIDITY_REVERSED: "valid_to “{value}”不晚于 valid_from “{other}”，有效期为空。有效期左闭右开，请核对。",
-    Reason.VALIDITY_OVERLAP:
-        "{column} 为“{value}”的有效期与{other}重叠，同一天会有两个取值。请给较早的一行填写 valid_to。",
+    Reason.VALIDITY_OVERLAP: "{column} 为“{value}”的有效期与{other}重叠，同一天会有两个取值。请给较早的一行填写 valid_to。",
     Reason.PERIOD_REVERSED: "period_end “{value}”不晚于 period_start “{other}”，期间为空。期间左闭右开，请核对。",
     Reason.PARENT_CYCLE: "parent_code 构成循环：{value}。请改正上级单位。",
     Reason.SAME_NODE: "from_node 与 to_node 都是“{value}”，能流必须连接两个不同的节点。请改正其中一个。",
     Reason.SITE_NOT_SINGLE: "site 表必须恰好有一行，这里有 {value} 行。请只保留本单位一行。",
-    Reason.EXPRESSION_SYNTAX:
-        "measured_by “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
-    Reason.EXPRESSION_UNKNOWN_METER:
-        "measured_by “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
-    Reason.EXPRESSION_FLOW:
-        "measured_by “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
+    Reason.EXPRESSION_SYNTAX: "measured_by “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
+    Reason.EXPRESSION_UNKNOWN_METER: "measured_by “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
+    Reason.EXPRESSION_FLOW: "measured_by “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
     Reason.EXPRESSION_CYCLE: "measured_by “{value}”使能流互相引用，构成循环：{detail}。请改写成计量器具。",
-    Reason.EXPRESSION_NONLINEAR:
-        "measured_by “{value}”不是线性表达式：{detail}。计量器具之间只能相加减，只能乘以或除以数字。",
+    Reason.EXPRESSION_NONLINEAR: "measured_by “{value}”不是线性表达式：{detail}。计量器具之间只能相加减，只能乘以或除以数字。",
     Reason.EXPRESSION_CONSTANT: "measured_by “{value}”中 {detail} 是单独的常数，不能与计量器具相加减。请去掉常数。",
-    Reason.EXPRESSION_AMBIGUOUS:
-        "measured_by “{value}”中 {detail} 既可读作数字也可读作计量器具编码，无法判断。请改写，例如把系数写成 2.0。",
+    Reason.EXPRESSION_AMBIGUOUS: "measured_by “{value}”中 {detail} 既可读作数字也可读作计量器具编码，无法判断。请改写，例如把系数写成 2.0。",
     Reason.EXPRESSION_EMPTY: "measured_by “{value}”合并后不含任何计量器具。请改正，或留空表示没有计量。",
     Reason.FILE_EMPTY: "{file}：文件没有表头，什么也没有导入。请重新导出。",
     Reason.FILE_TRUNCATED: "{file}：文件不完整（{detail}），什么也没有导入。请等文件写完，或重新导出、重新传送后再导入。",

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from ingestion.reasons import Reason
 
-COPY_COLUMNS = ("site_code", "batch_id", "file", "line", "column_name", "reason_code", "reason", "row", "rejected_at")
+COPY_COLUMNS = (
+    "site_code",
+    "batch_id",
+    "file",
+    "line",
+    "column_name",
+    "reason_code",
+    "reason",
+    "row",
+    "rejected_at",
+)
 """Order of the fields of a line for COPY."""
 
 
@@ -38,8 +48,17 @@ def copy_lines(rejections: Iterable[Rejection], site: str, batch_id: int, file: 
     target = io.StringIO()
     writer = csv.writer(target, lineterminator="\n")
     for rejection in rejections:
-        writer.writerow((
-            site, batch_id, file, rejection.line, rejection.column,
-            rejection.reason.value, rejection.text, rejection.row, now,
-        ))
+        writer.writerow(
+            (
+                site,
+                batch_id,
+                file,
+                rejection.line,
+                rejection.column,
+                rejection.reason.value,
+                rejection.text,
+                rejection.row,
+                now,
+            )
+        )
     return target.getvalue().encode("utf-8", errors="replace")

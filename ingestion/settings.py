@@ -148,8 +148,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         all_secrets = _secrets(home / "secrets.env", environment)
     except OSError as error:
         raise SettingsError(
-            f"Cannot write to the platform's home {home}: {error.strerror}. "
-            "Set NENGDUAN_HOME to a folder of your own."
+            f"Cannot write to the platform's home {home}: {error.strerror}. Set NENGDUAN_HOME to a folder of your own."
         ) from error
 
     admin_url = environment.get("NENGDUAN_DATABASE_URL") or None
@@ -159,9 +158,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     if admin_url:
         parts = urlsplit(admin_url)
         if parts.scheme not in ("postgresql", "postgres") or not parts.hostname:
-            raise SettingsError(
-                "NENGDUAN_DATABASE_URL must look like postgresql://admin:password@host:5432/postgres."
-            )
+            raise SettingsError("NENGDUAN_DATABASE_URL must look like postgresql://admin:password@host:5432/postgres.")
         host, port = unquote(parts.hostname), parts.port or 5432
     elif is_bundled:
         host = "127.0.0.1"

@@ -93,8 +93,13 @@ def _mask(values: pa.Array) -> np.ndarray:
 
 
 def _by_cast(
-    texts: pa.Array, todo: np.ndarray, pattern: str, zone: str | None,
-    instants: np.ndarray, is_local: np.ndarray, fault: np.ndarray,
+    texts: pa.Array,
+    todo: np.ndarray,
+    pattern: str,
+    zone: str | None,
+    instants: np.ndarray,
+    is_local: np.ndarray,
+    fault: np.ndarray,
 ) -> np.ndarray:
     """Arrow's own parser, for columns that are strictly ISO 8601; returns what it could not do."""
     if not len(todo):
@@ -115,8 +120,12 @@ def _by_cast(
 
 
 def _by_parts(
-    texts: pa.Array, pattern: str, places: np.ndarray,
-    instants: np.ndarray, is_local: np.ndarray, fault: np.ndarray,
+    texts: pa.Array,
+    pattern: str,
+    places: np.ndarray,
+    instants: np.ndarray,
+    is_local: np.ndarray,
+    fault: np.ndarray,
 ) -> None:
     """Year to fraction and offset by regular expression; 24:00 is 00:00 of the next day."""
     parts = pc.extract_regex(texts, pattern)

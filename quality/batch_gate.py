@@ -23,9 +23,7 @@ from quality.verdict import Finding, GateError, Outcome, Verdict, tell
 def pending_batches() -> list[int]:
     """Batches that landed and were not judged yet, of any load: one that was interrupted is made good."""
     with warehouse.connect("ingest") as connection:
-        rows = connection.execute(
-            "select batch_id from ops.batches where status = 'landed' order by batch_id"
-        )
+        rows = connection.execute("select batch_id from ops.batches where status = 'landed' order by batch_id")
         return [row[0] for row in rows]
 
 
@@ -33,9 +31,7 @@ def judge_batch(batch_id: int) -> Verdict:
     return judge_batches([batch_id])[0]
 
 
-def judge_batches(
-    batch_ids: Iterable[int], run_id: str | None = None, now: datetime | None = None
-) -> list[Verdict]:
+def judge_batches(batch_ids: Iterable[int], run_id: str | None = None, now: datetime | None = None) -> list[Verdict]:
     """Judge batches that landed, or were held and may have become good by a correction of the ledger.
 
     One process, one context and one scan for all of them. Accepted and refused batches are left alone.
@@ -100,9 +96,7 @@ def _verdict(run_id: str, batch_id: int, outcomes: Sequence[Outcome]) -> Verdict
     return Verdict(run_id, batch_id, tuple(findings))
 
 
-def _settle(
-    connection: psycopg.Connection[Any], batch: dict[str, Any], verdict: Verdict, now: datetime
-) -> None:
+def _settle(connection: psycopg.Connection[Any], batch: dict[str, Any], verdict: Verdict, now: datetime) -> None:
     """Write the verdict to the batch, and raise the alarm once when it is held."""
     status = "accepted" if verdict.is_passed else "held"
     updated = connection.execute(

@@ -92,9 +92,9 @@ def validate(assets: Sequence[Asset], connection_url: str, run_id: str) -> Valid
             outcomes: list[Outcome] = []
             pages: dict[str, str] = {}
             for asset in assets:
-                batch = source.add_query_asset(
-                    asset.name, query=asset.query()
-                ).add_batch_definition_whole_table(asset.name)
+                batch = source.add_query_asset(asset.name, query=asset.query()).add_batch_definition_whole_table(
+                    asset.name
+                )
                 suite = context.suites.add(
                     gx.ExpectationSuite(name=asset.name, expectations=list(asset.expectations()))
                 )

@@ -22,7 +22,12 @@ from ingestion.package import PackageFile
 
 
 def land_file(
-    file: PackageFile, connection: psycopg.Connection[Any], site: str, timezone: str, load_id: UUID, now: datetime
+    file: PackageFile,
+    connection: psycopg.Connection[Any],
+    site: str,
+    timezone: str,
+    load_id: UUID,
+    now: datetime,
 ) -> BatchReport:
     """Land one ERP file in one transaction; raises FileRefused when nothing of it can be used."""
     cells, sha256 = file.read_cells()
@@ -31,14 +36,22 @@ def land_file(
         connection.execute("select pg_advisory_xact_lock(hashtextextended('erp ' || %s, 0))", [site])
         references.check_references(rows, {}, state.load(connection, site))
         batch = Batch(
-            load_id, site, "erp", file.source, file.name, sha256, now,
-            rows_total=rows.total, rows_landed=rows.landed, rows_rejected=len(rows.rejections),
+            load_id,
+            site,
+            "erp",
+            file.source,
+            file.name,
+            sha256,
+            now,
+            rows_total=rows.total,
+            rows_landed=rows.landed,
+            rows_rejected=len(rows.rejections),
         )
         last = batches.newest(connection, site, "erp", file.name)
-        if last and last[1] == sha256 and last[0].status != "refused":
-            # The same file says something new only when more of its rows stand than before.
-            if last[0].rows_landed == rows.landed:
-                return BatchReport(**(last[0].__dict__ | {"notices": tuple(rows.notices)}))
+        is_same = last and last[1] == sha256 and last[0].status != "refused"
+        # The same file says something new only when more of its rows stand than before.
+        if last and is_same and last[0].rows_landed == rows.landed:
+            return BatchReport(**(last[0].__dict__ | {"notices": tuple(rows.notices)}))
         batch_id = batches.insert(connection, batch)
         batches.reject(connection, batch, batch_id, rows.rejections)
         _copy(connection, rows, site, batch_id)
@@ -53,6 +66,8 @@ def _copy(connection: psycopg.Connection[Any], rows: Rows, site: str, batch_id: 
         cells = (row.values[column.name] for column in rows.table.columns)
         writer.writerow([site, batch_id, row.line, *cells])
     batches.copy(
-        connection, f"raw.{rows.table.target}", ("site_code", "batch_id", "line", *columns),
+        connection,
+        f"raw.{rows.table.target}",
+        ("site_code", "batch_id", "line", *columns),
         [target.getvalue().encode()],
     )

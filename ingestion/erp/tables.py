@@ -6,7 +6,10 @@ from ingestion.declarations import Column, Kind, Reference, Table
 from ingestion.ledgers.tables import ORG, _c, energy
 
 PRODUCTION = Table(
-    "production", "产品产量", "erp", aliases=("产量", "生产", "产量表"),
+    "production",
+    "产品产量",
+    "erp",
+    aliases=("产量", "生产", "产量表"),
     references=(Reference("product_code", "products"), Reference("org_code", "org_units")),
     columns=(
         _c("product_code", "产品编码", "产品代码", kind=Kind.CODE, required=True),
@@ -19,13 +22,18 @@ PRODUCTION = Table(
 )
 
 KINDS = {
-    "purchase": ("购进", "购入", "采购"), "sale": ("销售", "外销", "外供"), "opening": ("期初", "期初库存"),
-    "closing": ("期末", "期末库存"), "adjustment": ("调整", "盘点调整", "盘盈盘亏"),
+    "purchase": ("购进", "购入", "采购"),
+    "sale": ("销售", "外销", "外供"),
+    "opening": ("期初", "期初库存"),
+    "closing": ("期末", "期末库存"),
+    "adjustment": ("调整", "盘点调整", "盘盈盘亏"),
 }
 
 USAGES = {
-    "industrial": ("工业", "工业生产"), "material": ("原料", "用作原材料", "原材料"),
-    "non_industrial": ("非工业", "非工业生产"), "transport": ("运输", "交通运输", "运输工具"),
+    "industrial": ("工业", "工业生产"),
+    "material": ("原料", "用作原材料", "原材料"),
+    "non_industrial": ("非工业", "非工业生产"),
+    "transport": ("运输", "交通运输", "运输工具"),
 }
 
 
@@ -42,14 +50,21 @@ def _movements(kind: Column) -> tuple[Column, ...]:
 
 
 PURCHASES = Table(
-    "purchases", "能源购进", "erp", aliases=("购进", "采购", "能源采购", "能源购销"),
+    "purchases",
+    "能源购进",
+    "erp",
+    aliases=("购进", "采购", "能源采购", "能源购销"),
     references=(Reference("energy_code", "energies"),),
     columns=_movements(_c("kind", "类型", "业务类型", kind=Kind.CHOICE, default="purchase", choices=KINDS)),
 )
 
 # A stock figure without a kind is a count on that day: what was there at its end.
 STOCKS = Table(
-    "stocks", "能源库存", "erp", aliases=("库存", "能源盘点"), references=(Reference("energy_code", "energies"),),
+    "stocks",
+    "能源库存",
+    "erp",
+    aliases=("库存", "能源盘点"),
+    references=(Reference("energy_code", "energies"),),
     columns=_movements(_c("kind", "类型", "业务类型", kind=Kind.CHOICE, default="closing", choices=KINDS)),
 )
 

@@ -33,8 +33,12 @@ def check(flows: Rows, meters: Rows | None, known: Known) -> None:
         lost = [word for word in expressions.words(expression) if word in fallen and word not in known_meters]
         if lost:
             flows.refuse(
-                row, "measured_by", Reason.REFUSED_REFERENCE,
-                value=lost[0], table="计量器具（meters）", line=fallen[lost[0]].line,
+                row,
+                "measured_by",
+                Reason.REFUSED_REFERENCE,
+                value=lost[0],
+                table="计量器具（meters）",
+                line=fallen[lost[0]].line,
             )
             continue
         try:
@@ -48,7 +52,11 @@ def check(flows: Rows, meters: Rows | None, known: Known) -> None:
 def terms(flows: Rows, meter_codes: set[str]) -> list[dict[str, str]]:
     """Rows of ledger.flow_terms (without site) of the flows that stand."""
     return [
-        {"flow_code": str(row.values["flow_code"]), "meter_code": meter, "coefficient": format(coefficient, "f")}
+        {
+            "flow_code": str(row.values["flow_code"]),
+            "meter_code": meter,
+            "coefficient": format(coefficient, "f"),
+        }
         for row in flows.good
         if row.values["measured_by"]
         for meter, coefficient in expressions.terms(str(row.values["measured_by"]), meter_codes).items()
@@ -56,14 +64,21 @@ def terms(flows: Rows, meter_codes: set[str]) -> list[dict[str, str]]:
 
 
 def _refuse(
-    flows: Rows, row: Row, error: ExpressionError,
-    every_flow: Mapping[str, str | None], meters: Mapping[str, tuple[str | None, str | None]],
+    flows: Rows,
+    row: Row,
+    error: ExpressionError,
+    every_flow: Mapping[str, str | None],
+    meters: Mapping[str, tuple[str | None, str | None]],
 ) -> None:
     code = str(row.values["flow_code"])
     circle = expressions.cycle(code, every_flow, meters) if error.reason is Reason.EXPRESSION_FLOW else None
     if circle:
         flows.refuse(
-            row, "measured_by", Reason.EXPRESSION_CYCLE, value=row.values["measured_by"], detail=" → ".join(circle)
+            row,
+            "measured_by",
+            Reason.EXPRESSION_CYCLE,
+            value=row.values["measured_by"],
+            detail=" → ".join(circle),
         )
         return
     flows.refuse(row, "measured_by", error.reason, sentence=str(error))

@@ -23,9 +23,7 @@ DEFAULT_TIMEZONE = "Asia/Shanghai"
 Connection = psycopg.Connection[Any]
 
 
-def land(
-    package: Package, connection: Connection, site: str, load_id: UUID, now: datetime
-) -> list[BatchReport]:
+def land(package: Package, connection: Connection, site: str, load_id: UUID, now: datetime) -> list[BatchReport]:
     """Land every ledger of a package for its site."""
     reports = []
     with connection.transaction():
@@ -87,8 +85,15 @@ def _meter_codes(tables: dict[str, Rows], known: Known) -> set[str]:
 
 def _refuse(connection: Connection, batch: Batch, file: PackageFile, error: FileRefused) -> BatchReport:
     batch = Batch(
-        batch.load_id, batch.site_code, batch.kind, batch.source, batch.file, batch.sha256 or checksum(file.path),
-        batch.received_at, status="refused", status_reason=str(error),
+        batch.load_id,
+        batch.site_code,
+        batch.kind,
+        batch.source,
+        batch.file,
+        batch.sha256 or checksum(file.path),
+        batch.received_at,
+        status="refused",
+        status_reason=str(error),
     )
     return batches.refuse(connection, batch)
 
@@ -97,8 +102,16 @@ def _write(connection: Connection, batch: Batch, rows: Rows, meter_codes: set[st
     """One table: its batch (the last one again when the file is the same), refused rows, rows."""
     lines = {rejection.line for rejection in rows.rejections}
     batch = Batch(
-        batch.load_id, batch.site_code, batch.kind, batch.source, batch.file, batch.sha256, batch.received_at,
-        rows_total=rows.total, rows_landed=rows.landed, rows_rejected=len(lines),
+        batch.load_id,
+        batch.site_code,
+        batch.kind,
+        batch.source,
+        batch.file,
+        batch.sha256,
+        batch.received_at,
+        rows_total=rows.total,
+        rows_landed=rows.landed,
+        rows_rejected=len(lines),
     )
     last = batches.newest(connection, batch.site_code, "ledger", batch.file)
     if last and last[1] == batch.sha256 and last[0].status != "refused":

@@ -77,9 +77,10 @@ def _codes(rows: Rows | None, is_good: bool) -> dict[str, Row]:
 def _refuse_parent_cycles(rows: Rows, known: Known) -> None:
     """A unit above itself: every row of the package on the circle is refused."""
     parents = {code: row["parent_code"] for code, row in known.rows.get("org_units", {}).items()}
-    parents |= {row.values["org_code"]: row.values["parent_code"] for row in rows.good}
     for row in rows.good:
-        code = row.values["org_code"]
+        parents[str(row.values["org_code"])] = row.values["parent_code"]
+    for row in rows.good:
+        code = str(row.values["org_code"])
         path = [code]
         parent = parents.get(code)
         while parent is not None and parent not in path:
@@ -110,8 +111,11 @@ def _refuse_overlaps(rows: Rows, known: Known) -> None:
                 if _day(start) < _day(other_end) and _day(other_start) < _day(end):
                     with_what = f"第 {other.line} 行" if other else f"已登记的 {other_start} 至 {other_end}"
                     rows.refuse(
-                        mine, table.validity[0], Reason.VALIDITY_OVERLAP,
-                        value=", ".join(part or "" for part in code), other=with_what,
+                        mine,
+                        table.validity[0],
+                        Reason.VALIDITY_OVERLAP,
+                        value=", ".join(part or "" for part in code),
+                        other=with_what,
                     )
 
 

@@ -9,8 +9,20 @@ from ingestion.ledgers import tables
 from ingestion.ledgers.tables import ORG, REMARK, ZERO, _c, energy
 
 EQUIPMENT = Table(
-    "equipment", "用能设备", "ledger", key=("equipment_code",),
-    aliases=("表A.3", "A.3", "设备", "设备台账", "主要用能设备", "重点用能设备", "主要用能设备台账", "主要用能设备一览表"),
+    "equipment",
+    "用能设备",
+    "ledger",
+    key=("equipment_code",),
+    aliases=(
+        "表A.3",
+        "A.3",
+        "设备",
+        "设备台账",
+        "主要用能设备",
+        "重点用能设备",
+        "主要用能设备台账",
+        "主要用能设备一览表",
+    ),
     references=(Reference("org_code", "org_units"), Reference("energy_code", "energies")),
     columns=(
         _c("equipment_code", "设备编码", "设备编号", "编号", kind=Kind.CODE, required=True),
@@ -32,7 +44,10 @@ EQUIPMENT = Table(
 )
 
 PERSONS = Table(
-    "persons", "计量人员", "ledger", key=("person_code",),
+    "persons",
+    "计量人员",
+    "ledger",
+    key=("person_code",),
     aliases=("表A.2", "A.2", "人员", "能源计量人员", "能源计量人员一览表", "人员台账"),
     columns=(
         _c("person_code", "人员编号", "工号", "编号", kind=Kind.CODE, required=True),
@@ -55,7 +70,11 @@ PERSONS = Table(
 )
 
 PRODUCTS = Table(
-    "products", "产品", "ledger", key=("product_code",), aliases=("产品表",),
+    "products",
+    "产品",
+    "ledger",
+    key=("product_code",),
+    aliases=("产品表",),
     columns=(
         _c("product_code", "产品编码", "产品代码", kind=Kind.CODE, required=True),
         _c("name", "产品名称", "名称", required=True),
@@ -63,31 +82,57 @@ PRODUCTS = Table(
         _c("limit_standard", "限额标准", "能耗限额标准"),
         _c("limit_product", "限额产品"),
         _c("limit_indicator", "限额指标"),
-        _c("plant_kind", "企业类型", "现有或新建", kind=Kind.CHOICE,
-           choices={"existing": ("现有",), "new": ("新建", "改扩建", "新建改扩建")}),
+        _c(
+            "plant_kind",
+            "企业类型",
+            "现有或新建",
+            kind=Kind.CHOICE,
+            choices={"existing": ("现有",), "new": ("新建", "改扩建", "新建改扩建")},
+        ),
         _c("correction", "修正", "修正系数", "修正规则"),
     ),
 )
 
 SHIFTS = Table(
-    "shifts", "班次", "ledger", key=("shift_code", "valid_from"), validity=("shift_code",), aliases=("班制", "倒班"),
+    "shifts",
+    "班次",
+    "ledger",
+    key=("shift_code", "valid_from"),
+    validity=("shift_code",),
+    aliases=("班制", "倒班"),
     columns=(
         _c("shift_code", "班次编码", "班次", kind=Kind.CODE, required=True),
         _c("start", "开始时间", "开始", "start_time", kind=Kind.TIME, required=True, target="start_time"),
         _c("end", "结束时间", "结束", "end_time", kind=Kind.TIME, required=True, target="end_time"),
         _c("team_rota", "班组轮值", "轮班", "team rota", "班组"),
-        tables.OPEN_FROM, tables.VALID_TO,
+        tables.OPEN_FROM,
+        tables.VALID_TO,
     ),
 )
 
 TARIFFS = Table(
-    "tariffs", "分时电价", "ledger", key=("energy_code", "valid_from", "period", "start"),
-    validity=("energy_code", "period", "start"), aliases=("电价", "能源价格", "价格"),
+    "tariffs",
+    "分时电价",
+    "ledger",
+    key=("energy_code", "valid_from", "period", "start"),
+    validity=("energy_code", "period", "start"),
+    aliases=("电价", "能源价格", "价格"),
     references=(Reference("energy_code", "energies"),),
     columns=(
         energy(),
-        _c("period", "时段", "峰谷时段", kind=Kind.CHOICE, required=True, choices={
-            "尖": ("尖峰", "sharp"), "峰": ("高峰", "peak"), "平": ("平段", "flat"), "谷": ("低谷", "valley")}),
+        _c(
+            "period",
+            "时段",
+            "峰谷时段",
+            kind=Kind.CHOICE,
+            required=True,
+            choices={
+                "尖": ("尖峰", "sharp"),
+                "峰": ("高峰", "peak"),
+                "平": ("平段", "flat"),
+                "谷": ("低谷", "valley"),
+            },
+        ),
         _c("start", "开始时间", "开始", "start_time", kind=Kind.TIME, required=True, target="start_time"),
         _c("end", "结束时间", "结束", "end_time", kind=Kind.TIME, required=True, target="end_time"),
         _c("price_cny", "电价", "单价", "价格", kind=Kind.DECIMAL, required=True, minimum=Decimal(-100)),
@@ -103,9 +148,22 @@ def _kept(name: str, label: str) -> Table:
 
 
 ALL: tuple[Table, ...] = (
-    tables.SITE, tables.ORG_UNITS, tables.ENERGIES, tables.CALORIFIC_VALUES, PRODUCTS, EQUIPMENT,
-    tables.NODES, tables.METERS, tables.FLOWS, tables.METER_EVENTS, PERSONS, SHIFTS, TARIFFS,
-    _kept("alarm_rules", "预警规则"), _kept("limits_custom", "自定义限额"),
-    _kept("upload_items", "上传数据项"), _kept("inspections", "检查记录"),
+    tables.SITE,
+    tables.ORG_UNITS,
+    tables.ENERGIES,
+    tables.CALORIFIC_VALUES,
+    PRODUCTS,
+    EQUIPMENT,
+    tables.NODES,
+    tables.METERS,
+    tables.FLOWS,
+    tables.METER_EVENTS,
+    PERSONS,
+    SHIFTS,
+    TARIFFS,
+    _kept("alarm_rules", "预警规则"),
+    _kept("limits_custom", "自定义限额"),
+    _kept("upload_items", "上传数据项"),
+    _kept("inspections", "检查记录"),
 )
 """Every ledger, those referred to before those that refer to them."""

@@ -107,15 +107,18 @@ def _extras(table: Table, header: list[str], unknown: list[str], rows: Rows) -> 
 
 
 def _parse_row(
-    rows: Rows, line: int, row: list[str], positions: dict[str, int], extras: dict[str, int], timezone: ZoneInfo
+    rows: Rows,
+    line: int,
+    row: list[str],
+    positions: dict[str, int],
+    extras: dict[str, int],
+    timezone: ZoneInfo,
 ) -> None:
     width = len(rows.header)
     surplus = [cell for cell in row[width:] if cell.strip()]
     if len(row) < width or surplus:
         sentence = text(Reason.WRONG_FIELD_COUNT, value=len(row), allowed=width)
-        rows.rejections.append(
-            Rejection(line, None, Reason.WRONG_FIELD_COUNT, sentence, row_json(rows.header, row))
-        )
+        rows.rejections.append(Rejection(line, None, Reason.WRONG_FIELD_COUNT, sentence, row_json(rows.header, row)))
         return
     result = Row(line, {}, row[:width])
     faults: list[tuple[str, CellError]] = []
@@ -126,7 +129,7 @@ def _parse_row(
         except CellError as error:
             faults.append((column.name, error))
     if not faults:
-        faults = [(name, error) for name, error in _reversed(rows.table, result)]
+        faults = [(name, error) for name, error in _reversed(result)]
     if faults:
         name, first = faults[0]
         others = "".join(f" 另外：{error}" for _, error in faults[1:])
@@ -138,13 +141,15 @@ def _parse_row(
     rows.read.append(result)
 
 
-def _reversed(table: Table, row: Row) -> list[tuple[str, CellError]]:
+def _reversed(row: Row) -> list[tuple[str, CellError]]:
     """Spans of days that end before they begin; both ends are ISO dates or ±infinity."""
     for start, end, reason in (
-        ("valid_from", "valid_to", Reason.VALIDITY_REVERSED), ("period_start", "period_end", Reason.PERIOD_REVERSED)
+        ("valid_from", "valid_to", Reason.VALIDITY_REVERSED),
+        ("period_start", "period_end", Reason.PERIOD_REVERSED),
     ):
         first, last = row.values.get(start), row.values.get(end)
-        if first and last and first != "-infinity" and last != "infinity" and last <= first:
+        is_empty = start == "valid_from" and last == first  # half-open; a period of one day names it twice
+        if first and last and first != "-infinity" and last != "infinity" and (last < first or is_empty):
             return [(end, CellError(reason, value=last, other=first))]
     return []
 
@@ -167,6 +172,4 @@ def _drop_repeats(rows: Rows) -> None:
         lines = "、".join(str(row.line) for row in group)
         shown = ", ".join(part or "" for part in key)
         for row in group:
-            rows.refuse(
-                row, rows.table.key[0], Reason.CONFLICTING_DUPLICATE, value=shown, lines=lines
-            )
+            rows.refuse(row, rows.table.key[0], Reason.CONFLICTING_DUPLICATE, value=shown, lines=lines)

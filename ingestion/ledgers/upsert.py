@@ -26,8 +26,13 @@ def upsert(connection: Connection, rows: Rows, site: str, batch_id: int, now: da
     """Write the rows that stand; ``recorded_at`` and ``batch_id`` move only where content changed."""
     if rows.table.extra is Extra.KEEP:
         _upsert(
-            connection, "other_rows", ("site_code", "file", "row_key"), ["row"],
-            _kept_rows(rows, site), batch_id, now,
+            connection,
+            "other_rows",
+            ("site_code", "file", "row_key"),
+            ["row"],
+            _kept_rows(rows, site),
+            batch_id,
+            now,
         )
         return
     columns = [column for column in rows.table.columns if column.name not in ("site_code", *rows.table.key)]
@@ -47,8 +52,14 @@ def upsert(connection: Connection, rows: Rows, site: str, batch_id: int, now: da
 
 
 def _upsert(
-    connection: Connection, table: str, key: Sequence[str], changed: Sequence[str],
-    records: list[dict[str, Any]], batch_id: int, now: datetime, every: Sequence[str] | None = None,
+    connection: Connection,
+    table: str,
+    key: Sequence[str],
+    changed: Sequence[str],
+    records: list[dict[str, Any]],
+    batch_id: int,
+    now: datetime,
+    every: Sequence[str] | None = None,
 ) -> None:
     if not records:
         return
@@ -58,7 +69,7 @@ def _upsert(
     def names(prefix: str, wanted: Sequence[str]) -> sql.Composed:
         return sql.SQL(", ").join(_value(prefix, name) for name in wanted)
 
-    action = sql.SQL("do nothing")
+    action: sql.SQL | sql.Composed = sql.SQL("do nothing")
     if changed:
         action = sql.SQL(
             "do update set {sets}, batch_id = excluded.batch_id, recorded_at = excluded.recorded_at "

@@ -47,8 +47,10 @@ def read_cells(path: Path, table: Table, file: str) -> tuple[Cells, str]:
         result = cells.under_header(_records(content, delimiter, file), table, file)
         if result.rows and not text.ends_with_newline and len(result.rows[-1][1]) < len(result.header):
             raise FileRefused(Reason.FILE_TRUNCATED, file, detail=_last_line(result.rows[-1][0], result))
-        if result.rows and len(result.rows[-1][1]) < len(result.header) and all(
-            len(row) >= len(result.header) for _, row in result.rows[:-1]
+        if (
+            result.rows
+            and len(result.rows[-1][1]) < len(result.header)
+            and all(len(row) >= len(result.header) for _, row in result.rows[:-1])
         ):
             raise FileRefused(Reason.FILE_TRUNCATED, file, detail=_last_line(result.rows[-1][0], result))
         text.check_unchanged()

@@ -46,7 +46,11 @@ class Workbook:
         except OSError as error:
             raise FileRefused(Reason.FILE_UNREADABLE, self.name, detail=error.strerror) from error
         if head == OLE:
-            raise FileRefused(Reason.FILE_UNREADABLE, self.name, detail="旧格式 .xls 或带密码的工作簿，请另存为不带密码的 .xlsx")
+            raise FileRefused(
+                Reason.FILE_UNREADABLE,
+                self.name,
+                detail="旧格式 .xls 或带密码的工作簿，请另存为不带密码的 .xlsx",
+            )
         if size > FILE_BYTES:
             raise FileRefused(Reason.FILE_TOO_LARGE, self.name, detail=f"工作簿超过 {FILE_BYTES >> 20} MiB")
         try:
@@ -91,9 +95,7 @@ class Workbook:
         records = [(line, [cell_text(cell) for cell in row]) for line, row in self.rows(sheet)]
         result = cells.under_header(records, table, file)
         width = len(result.header)
-        rows = [
-            (line, row[:width] + [cell for cell in row[width:] if cell.strip()]) for line, row in result.rows
-        ]
+        rows = [(line, row[:width] + [cell for cell in row[width:] if cell.strip()]) for line, row in result.rows]
         digest = hashlib.sha256()
         for _, row in records:
             digest.update("\x1f".join(row).encode() + b"\x1e")
@@ -115,9 +117,7 @@ class ReadingsSheet:
         ]
         found = cells.under_header(head, table, file)
         self.header = found.header
-        self.first_line = next(
-            line for line, row in head if row[: len(self.header)] == self.header and any(row)
-        )
+        self.first_line = next(line for line, row in head if row[: len(self.header)] == self.header and any(row))
         digest = hashlib.sha256("\x1f".join(self.header).encode())
         for block in self.blocks():
             for column in block.columns.columns:

@@ -106,8 +106,11 @@ class TextFile:
                 while chunk := file.read(CHUNK):
                     size += len(chunk)
                     if size > self.maximum_bytes:
-                        detail = f"解压后超过 {self.maximum_bytes >> 20} MiB" if is_compressed else \
-                            f"超过 {self.maximum_bytes >> 20} MiB"
+                        detail = (
+                            f"解压后超过 {self.maximum_bytes >> 20} MiB"
+                            if is_compressed
+                            else f"超过 {self.maximum_bytes >> 20} MiB"
+                        )
                         raise FileRefused(Reason.FILE_TOO_LARGE, self.name, detail=detail)
                     yield chunk
         except EOFError as error:

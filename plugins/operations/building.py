@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     results = settings.home / "dbt" / "target" / "run_results.json"
     results.unlink(missing_ok=True)
+    started_at = datetime.now(UTC)
     command = [
         str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build",
         "--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test",
@@ -96,7 +98,32 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     _forget_logs(log_path.parent)
     if status != 0:
         raise BuildError(f"{_failures(results) or ' | '.join(tail)}；日志 {log_path}")
+    _note_build(run_id, started_at)
     return log_path
+
+
+def _note_build(run_id: str, started_at: datetime) -> None:
+    with warehouse.connect("transform", autocommit=True) as connection:
+        connection.execute(
+            "insert into ops.events (occurred_at, kind, severity, subject, message, payload)"
+            " values (%s, 'marts_built', 'info', %s, '计算完成', jsonb_build_object('started_at', %s::text))",
+            [datetime.now(UTC), run_id, started_at.isoformat()],
+        )
+
+
+def has_news() -> bool:
+    """Whether a batch was accepted that no finished build has seen; such a build began after the verdict."""
+    with warehouse.connect("transform", autocommit=True) as connection:
+        row = connection.execute(
+            """select exists (
+                select 1 from ops.batches
+                where status = 'accepted' and judged_at >= coalesce(
+                    (select max((payload ->> 'started_at')::timestamptz) from ops.events where kind = 'marts_built'),
+                    '-infinity'
+                )
+            )"""
+        ).fetchone()
+    return bool(row and row[0])
 
 
 def _failures(results: Path) -> str:

@@ -48,9 +48,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option(
-    "--role", default="bi", show_default=True, type=click.Choice([*WAREHOUSE_ROLES, *SERVICE_ROLES])
-)
+@click.option("--role", default="bi", show_default=True, type=click.Choice([*WAREHOUSE_ROLES, *SERVICE_ROLES]))
 def dsn(role: str) -> None:
     """Print the warehouse's connection URL."""
     from plugins.operations.server import ensure_database

@@ -129,8 +129,8 @@ def port_owner(port: int) -> str:
     """Who listens on a TCP port, in words; needs no rights, knows less without them."""
     try:
         for connection in psutil.net_connections("tcp"):
-            is_listening = connection.status == psutil.CONN_LISTEN and connection.laddr
-            if is_listening and connection.laddr[1] == port and connection.pid:
+            listens_on = connection.laddr.port if connection.status == psutil.CONN_LISTEN and connection.laddr else None
+            if listens_on == port and connection.pid:
                 process = psutil.Process(connection.pid)
                 return f"process {connection.pid} ({' '.join(process.cmdline())[:80] or process.name()})"
     except psutil.Error:
@@ -195,8 +195,7 @@ def _configure(cluster: Cluster) -> None:
 def _initialise(settings: Settings, cluster: Cluster) -> None:
     if cluster.data.exists() and any(cluster.data.iterdir()):  # an initdb that was cut off
         raise ClusterError(
-            f"{cluster.data} holds files but no database. "
-            "Look what they are; move the folder away and start again."
+            f"{cluster.data} holds files but no database. Look what they are; move the folder away and start again."
         )
     draft = cluster.data.with_name("pgdata.new")
     shutil.rmtree(draft, ignore_errors=True)

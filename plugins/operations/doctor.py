@@ -137,9 +137,7 @@ def airflow(settings: Settings) -> Iterator[Finding]:
     client = Airflow(settings)
     health = client.health()
     if not health:
-        yield fault(
-            f"Airflow does not answer at {settings.airflow_url}.", "nengduan logs airflow-api-server"
-        )
+        yield fault(f"Airflow does not answer at {settings.airflow_url}.", "nengduan logs airflow-api-server")
         return
     for part, state in health.items():
         if state != "healthy":
@@ -183,9 +181,7 @@ def batches(settings: Settings) -> Iterator[Finding]:
             "Look at the newest runs of ingest_readings, ingest_erp and import_ledgers.",
         )
     for site_code, file, reason in held:
-        yield note(
-            f"Held back: {site_code} {file}: {reason}", "Send a corrected file; see ops.quality_results."
-        )
+        yield note(f"Held back: {site_code} {file}: {reason}", "Send a corrected file; see ops.quality_results.")
 
 
 MARKS: dict[str, Callable[[str], str]] = {

@@ -31,9 +31,7 @@ def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
     return {
         "package": package,
         "batch_ids": [one.batch_id for one in reports if one.batch_id is not None and not one.is_repeat],
-        "refused": [
-            f"{package}/{one.file}：{one.status_reason}" for one in reports if one.status == "refused"
-        ],
+        "refused": [f"{package}/{one.file}：{one.status_reason}" for one in reports if one.status == "refused"],
     }
 
 

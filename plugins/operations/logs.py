@@ -20,9 +20,7 @@ def logs(names: tuple[str, ...], follow: bool, lines: int) -> None:
     known = {path.stem: path for path in sorted(folder.glob("*.log")) if path.exists()}
     if unknown := [name for name in names if name not in known]:
         listed = ", ".join(known) or "none yet"
-        raise click.ClickException(
-            f"There is no log of {', '.join(unknown)}. Logs: {listed}. Folder: {folder}"
-        )
+        raise click.ClickException(f"There is no log of {', '.join(unknown)}. Logs: {listed}. Folder: {folder}")
     chosen = [known[name] for name in names] or list(known.values())
     if not chosen:
         raise click.ClickException(f"There are no logs in {folder} yet. Start with `make up`.")

@@ -128,9 +128,7 @@ def land(
     """Land one kind of a package's files, each file in a transaction of its own."""
     from ingestion import landing
 
-    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[
-        kind
-    ]
+    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[kind]
     with warehouse.connect("ingest") as connection:
         if kind != "ledgers":
             return land_kind(package, connection, load_id, now)
@@ -156,9 +154,15 @@ def judge_landed(
         return judge_batches(waiting, run_id, now)
 
 
-def build_marts(run_id: str, say: Say = lambda _: None) -> Path:
-    """Build every model with dbt; returns the log. Raises BuildError naming what failed."""
+def build_marts(run_id: str, say: Say = lambda _: None, *, only_news: bool = False) -> Path | None:
+    """Build every model with dbt; returns the log. Raises BuildError naming what failed.
+
+    With ``only_news`` it returns None and builds nothing when an earlier build has seen all that was accepted:
+    files that land together start one run each, and the first covers the others.
+    """
     with building.warehouse_lock(say):
+        if only_news and not building.has_news():
+            return None
         return building.run_dbt(run_id, say)
 
 

@@ -107,9 +107,7 @@ def write_airflow_passwords(settings: Settings) -> None:
     path.touch(mode=0o600)
     path.chmod(0o600)
     path.write_text(
-        json.dumps(
-            {name: settings.secrets[f"NENGDUAN_AIRFLOW_{name.upper()}_PASSWORD"] for name in AIRFLOW_USERS}
-        )
+        json.dumps({name: settings.secrets[f"NENGDUAN_AIRFLOW_{name.upper()}_PASSWORD"] for name in AIRFLOW_USERS})
     )
 
 

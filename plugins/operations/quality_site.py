@@ -36,9 +36,7 @@ def make_app() -> Starlette:
     from ingestion import settings
 
     files = StaticFiles(directory=settings.load().data_docs, html=True, check_dir=False)
-    return Starlette(
-        routes=[Mount("/", app=files)], middleware=[Middleware(BaseHTTPMiddleware, dispatch=_only_users)]
-    )
+    return Starlette(routes=[Mount("/", app=files)], middleware=[Middleware(BaseHTTPMiddleware, dispatch=_only_users)])
 
 
 async def _only_users(request: Any, call_next: Any) -> Any:

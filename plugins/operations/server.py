@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 import psycopg
 from filelock import FileLock
@@ -26,9 +26,7 @@ from plugins.operations.cluster import ClusterError
 MIGRATIONS = Path("ingestion/migrations/versions")
 SEEDS = Path("dbt_project/seeds")
 OLDEST_SERVER = 160000  # server_version_num; PostgreSQL 18 is what the tests run on
-INSTALLATION = (
-    "create table if not exists public.installation (item text primary key, checksum text not null)"
-)
+INSTALLATION = "create table if not exists public.installation (item text primary key, checksum text not null)"
 
 Say = Callable[[str], None]
 
@@ -123,9 +121,7 @@ def make_warehouse(connection: psycopg.Connection[Any], name: str, template: str
     """Make a warehouse database, empty or as a copy, with its rights (which a copy does not bring)."""
     _make_database(connection, name, "nengduan_owner", template)
     database = sql.Identifier(name)
-    connection.execute(
-        _sql("grant temporary on database {} to nengduan_ingest, nengduan_transform").format(database)
-    )
+    connection.execute(_sql("grant temporary on database {} to nengduan_ingest, nengduan_transform").format(database))
     connection.execute(_sql("grant create on database {} to nengduan_transform").format(database))
     roles = sql.SQL(", ").join(sql.Identifier(f"nengduan_{role}") for role in WAREHOUSE_ROLES)
     connection.execute(_sql("grant connect on database {} to {}").format(database, roles))
@@ -181,9 +177,7 @@ def connect_admin(settings: Settings) -> Iterator[psycopg.Connection[Any]]:
             )
         else:
             cure = "See `nengduan logs postgresql`."
-        raise DatabaseError(
-            f"PostgreSQL at {where} does not let us in: {first_line(error)}. {cure}"
-        ) from error
+        raise DatabaseError(f"PostgreSQL at {where} does not let us in: {first_line(error)}. {cure}") from error
     with connection:
         yield connection
 
@@ -192,9 +186,7 @@ def connect_owner(settings: Settings, **options: Any) -> psycopg.Connection[Any]
     return psycopg.connect(settings.url("owner"), **{"connect_timeout": 10, **options})
 
 
-def _make_database(
-    connection: psycopg.Connection[Any], name: str, owner: str, template: str | None = None
-) -> None:
+def _make_database(connection: psycopg.Connection[Any], name: str, owner: str, template: str | None = None) -> None:
     if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
         connection.execute(
             _sql("create database {} owner {} template {}").format(
@@ -259,7 +251,7 @@ def _installed(connection: psycopg.Connection[Any]) -> dict[str, str]:
 
 
 def _sql(statement: str) -> sql.SQL:
-    return sql.SQL(cast("LiteralString", statement))
+    return sql.SQL(statement)
 
 
 def first_line(error: BaseException) -> str:

@@ -9,18 +9,39 @@ from ingestion.settings import Settings
 from plugins.operations.progress import Progress
 
 YEAR_OF_ENERGY = """
-select distinct on (composition.site_code, composition.energy_code)
-    composition.site_code, energies.name, energies.unit, composition.consumption_quantity,
-    composition.consumption_tce_equivalent
-from marts.performance_by_type as composition
+select
+    sites.name as site, energies.name, energies.unit, sum(figures.quantity) as quantity,
+    sum(figures.tce_equivalent) as tce, min(figures.period_start)::date as first_date,
+    max(figures.period_start)::date as last_date
+from marts.performance_by_type as figures
+inner join marts.dim_sites as sites on figures.site_code = sites.site_code
+inner join marts.dim_energies as energies
+    on figures.site_code = energies.site_code and figures.energy_code = energies.energy_code
+where
+    figures.period_type = 'day'
+    and figures.period_start > (
+        select max(period_start) - interval '1 year' from marts.performance_by_type where period_type = 'day'
+    )
+group by sites.name, energies.name, energies.unit
+order by sites.name, sum(figures.tce_equivalent) desc nulls last
 """
+"""What each plant took in over the last twelve months for which there are figures."""
 
 
 def print_plant(settings: Settings, progress: Progress) -> None:
-    """Placeholder replaced below."""
+    """The last twelve months of every plant: quantities and standard coal by energy."""
     with psycopg.connect(settings.url("bi")) as connection:
-        del connection
-    progress.line("")
+        rows = connection.execute(YEAR_OF_ENERGY).fetchall()
+    site = None
+    for row in rows:
+        if row[0] != site:
+            site = row[0]
+            progress.line(f"{site}: taken in from {row[5]} to {row[6]}")
+        tce = "—" if row[4] is None else f"{row[4]:,.2f} tce"
+        quantity = "—" if row[3] is None else f"{row[3]:,.2f}"
+        click.echo(f"  {quantity:>20} {row[2]:8}{tce:>16}  {row[1]}")
+    if not rows:
+        progress.line("No plant has figures yet; `nengduan load` or the drop folder brings them.")
 
 
 def print_access(settings: Settings, progress: Progress) -> None:

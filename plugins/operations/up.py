@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -18,8 +19,9 @@ from zoneinfo import ZoneInfo
 import click
 import requests
 
+from ingestion import dropfolder
 from ingestion.settings import Settings
-from plugins.operations import processes, server, services
+from plugins.operations import building, processes, server, services
 from plugins.operations.progress import Progress, StepError, run_logged
 from plugins.operations.runs import Airflow, now, wait_for_downstream, wait_for_run, wait_until
 from plugins.operations.summary import print_access, print_plant
@@ -52,6 +54,8 @@ def bring_up(progress: Progress, *, with_sample: bool = True) -> None:
         check_disk(settings)
     with progress.step("Preparing the supervisor"):
         supervisor = services.ensure_supervisor(settings)
+    if with_sample:
+        write_sample(settings, progress)
 
     def airflow_track() -> None:
         prepare_airflow(settings, progress)
@@ -171,30 +175,53 @@ def wait_for_superset(settings: Settings, say: Callable[[str], None]) -> None:
     )
 
 
-def load_sample(settings: Settings, progress: Progress) -> None:
-    """Put the sample plant into the drop folder and let Airflow import it; once per installation."""
-    if "sample_plant" in server.installed(settings):
+def write_sample(settings: Settings, progress: Progress) -> None:
+    """Put the sample plant into the drop folder, once per installation."""
+    folder = settings.drop_folder / SAMPLE_SITE_FOLDER
+    if folder.exists() or "sample_plant" in server.installed(settings):
         return
     if str(settings.repository) not in sys.path:
         sys.path.insert(0, str(settings.repository))
     from tests.plants.kunming_steel import build
 
-    folder = settings.drop_folder / SAMPLE_SITE_FOLDER
     with progress.step("Writing the sample plant"):
-        if not folder.exists():
-            draft = settings.home / f"{SAMPLE_SITE_FOLDER}.new"
-            shutil.rmtree(draft, ignore_errors=True)
-            build(draft, datetime.now(ZoneInfo("Asia/Shanghai")).date())
-            shutil.move(draft, folder)
+        draft = settings.home / f"{SAMPLE_SITE_FOLDER}.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        build(draft, datetime.now(ZoneInfo("Asia/Shanghai")).date())
+        settings.drop_folder.mkdir(parents=True, exist_ok=True)
+        shutil.move(draft, folder)
+
+
+def load_sample(settings: Settings, progress: Progress) -> None:
+    """Let Airflow import what lies in the drop folder, and wait until the marts hold it; once."""
+    if "sample_plant" in server.installed(settings):
+        return
     airflow = Airflow(settings)
     wait_for_dags(airflow, progress)
     since = now()
     for dag_id in INGEST_DAGS:
         with progress.step(f"Airflow runs {dag_id}") as say:
-            wait_for_run(airflow, dag_id, airflow.trigger(dag_id), RUN_SECONDS, say)
+            run_until_nothing_waits(airflow, dag_id, say)
     with progress.step(f"Airflow runs {MARTS_DAG}") as say:
-        run_id = wait_for_downstream(airflow, MARTS_DAG, since, RUN_SECONDS, say)
+        run_id = wait_for_downstream(airflow, MARTS_DAG, since, RUN_SECONDS, say, building.has_news)
     server.note(settings, "sample_plant", run_id)
+
+
+def run_until_nothing_waits(airflow: Airflow, dag_id: str, say: Callable[[str], None]) -> None:
+    """Run an ingesting DAG; once more when the files were not yet quiet at its first look."""
+    kind = dag_id.split("_")[1]
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        wait_for_run(airflow, dag_id, airflow.trigger(dag_id), RUN_SECONDS, say)
+        if not dropfolder.waiting_packages(kind, quiet_seconds=0):
+            return
+        if time.monotonic() > deadline:
+            raise StepError(
+                f"{dag_id} leaves files of the drop folder alone after {RUN_SECONDS} s.",
+                "Is something still writing into it?",
+                airflow.settings.drop_folder,
+            )
+        time.sleep(dropfolder.QUIET_SECONDS / 4)
 
 
 def wait_for_dags(airflow: Airflow, progress: Progress) -> None:

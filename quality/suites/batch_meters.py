@@ -21,8 +21,7 @@ def expectations() -> list[Expectation]:
             "warning",
             "meter_days_are_complete",
             "每块表每日数据完整率不低于 90%",
-            "表 {meter_code} 有 {days_incomplete} 天（共 {days_judged} 天）完整率低于 90%，"
-            "最早 {first_incomplete_day}",
+            "表 {meter_code} 有 {days_incomplete} 天（共 {days_judged} 天）完整率低于 90%，最早 {first_incomplete_day}",
         ),
         between(
             "above_maximum_share",

@@ -43,8 +43,7 @@ def expectations() -> list[Expectation]:
             "critical",
             "most_rows_are_usable",
             "不可用行（拒收、未知表计、坏质量）不超过半数",
-            "文件 {file} 的不可用行占比 {unusable_share}，超过半数："
-            "请核对表计编号、列顺序与编码是否属于本企业",
+            "文件 {file} 的不可用行占比 {unusable_share}，超过半数：请核对表计编号、列顺序与编码是否属于本企业",
         ),
         between(
             "implausible_stamp_share",
@@ -61,8 +60,7 @@ def expectations() -> list[Expectation]:
             "critical",
             "unit_is_right",
             "超过每小时上限的读数不超过半数（计量单位核对）",
-            "文件 {file} 中超过表计每小时上限的读数占比 {above_maximum_share}："
-            "请核对计量单位（如 Wh 与 kWh）与倍率",
+            "文件 {file} 中超过表计每小时上限的读数占比 {above_maximum_share}：请核对计量单位（如 Wh 与 kWh）与倍率",
         ),
         between(
             "hours_old",

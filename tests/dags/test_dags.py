@@ -113,7 +113,9 @@ def test_a_dag_file_is_wiring_only(path: Path) -> None:
 def test_no_task_code_uses_the_orm() -> None:
     for path in (REPOSITORY / "plugins").rglob("*.py"):
         code = path.read_text(encoding="utf-8")
-        assert not re.search(r"create_session|settings\.Session|from airflow\.models|airflow\.utils\.session", code), path
+        assert not re.search(r"create_session|settings\.Session|from airflow\.models|airflow\.utils\.session", code), (
+            path
+        )
 
 
 IMPORT_ALONE = """

@@ -66,7 +66,8 @@ def test_with_login_the_pages_are_shown(site: TestClient, way: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/../outside.txt", "/%2e%2e/outside.txt", "/..%2foutside.txt", "/link.txt", "/.lock", "//etc/passwd"]
+    "path",
+    ["/../outside.txt", "/%2e%2e/outside.txt", "/..%2foutside.txt", "/link.txt", "/.lock", "//etc/passwd"],
 )
 def test_no_path_leads_out_of_the_folder(site: TestClient, path: str) -> None:
     response = site.get(path, headers={"Authorization": f"Bearer {TOKEN}"})
@@ -89,7 +90,11 @@ def test_airflow_loads_the_plugin_and_nothing_else_in_its_folder() -> None:
         " [v['href'] for p in ours for v in p.external_views]]))"
     )
     result = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.strip().splitlines()[-1] == (

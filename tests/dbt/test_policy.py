@@ -83,9 +83,7 @@ def test_every_mart_is_public_with_an_enforced_contract(manifest: dict[str, Any]
 
 def test_every_mart_has_a_unit_test_and_an_exposure(manifest: dict[str, Any]) -> None:
     tested = {test["model"] for test in manifest["unit_tests"].values()}
-    shown = {
-        node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]
-    }
+    shown = {node for exposure in manifest["exposures"].values() for node in exposure["depends_on"]["nodes"]}
     for model in models(manifest, "marts"):
         assert model["name"] in tested, model["name"]
         assert model["unique_id"] in shown, model["name"]

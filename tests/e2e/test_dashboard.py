@@ -41,10 +41,7 @@ def what_is_missing() -> str | None:
     if shutil.which("chromium") is None:
         return "Chromium is not installed (apt-get install chromium)"
     fonts = shutil.which("fc-list")
-    if (
-        fonts is None
-        or not subprocess.run([fonts, ":lang=zh"], capture_output=True, check=False).stdout.strip()
-    ):
+    if fonts is None or not subprocess.run([fonts, ":lang=zh"], capture_output=True, check=False).stdout.strip():
         return "no font for Chinese is installed (apt-get install fonts-noto-cjk)"
     return None
 
@@ -166,9 +163,7 @@ def test_the_dashboard_shows_the_marts_own_figures(page: Page, running_platform:
     choose(page, "计量口径", "标准煤（当量）")
     apply(page)
     expect(chart(page, TABLE).locator("tbody tr").first).to_contain_text("tce")
-    assert total(page) == consumption(
-        settings, "consumption_tce_equivalent", f"{days} and period_type = 'hour'"
-    )
+    assert total(page) == consumption(settings, "consumption_tce_equivalent", f"{days} and period_type = 'hour'")
 
 
 @pytest.mark.parametrize(("tab", "table"), [("分级", "分级能耗明细表"), ("分项", "分项能耗明细表")])

@@ -47,8 +47,7 @@ class Plant:
         }  # fmt: skip
         names = ", ".join(registered)
         found = self.connection.execute(
-            f"insert into ops.batches ({names}) values ({', '.join(['%s'] * len(registered))})"
-            " returning batch_id",
+            f"insert into ops.batches ({names}) values ({', '.join(['%s'] * len(registered))}) returning batch_id",
             list(registered.values()),
         ).fetchone()
         assert found
@@ -63,7 +62,5 @@ class Plant:
         return self.connection.execute(query, values).fetchall()
 
 
-def day(
-    meter: str = "M1", value: float = 10, count: int = 96, start: datetime = START
-) -> list[tuple[Any, ...]]:
+def day(meter: str = "M1", value: float = 10, count: int = 96, start: datetime = START) -> list[tuple[Any, ...]]:
     return [(meter, start + number * QUARTER, value) for number in range(count)]

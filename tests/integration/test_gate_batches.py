@@ -45,9 +45,7 @@ CRITICAL = [
 
 
 def test_each_fault_holds_its_batch_and_no_other(plant: Plant) -> None:
-    faulty = {
-        name: plant.batch(f"readings/{name}.csv", broken(name)[0], **broken(name)[1]) for name in CRITICAL
-    }
+    faulty = {name: plant.batch(f"readings/{name}.csv", broken(name)[0], **broken(name)[1]) for name in CRITICAL}
     good = plant.batch("readings/good.csv", day() + day("M2"))
 
     verdicts = {verdict.batch_id: verdict for verdict in judge_batches(pending_batches(), "run-1", NOW)}

@@ -125,8 +125,7 @@ HOUR = "hour_start = '2026-06-09 00:00+00'"
     ("statement", "expectation", "named"),
     [
         (
-            "update marts.fct_meter_hourly set quantity = quantity + 0.00001"
-            f" where meter_code = 'M2' and {HOUR}",
+            f"update marts.fct_meter_hourly set quantity = quantity + 0.00001 where meter_code = 'M2' and {HOUR}",
             "hours_conserve_spans",
             "M2",
         ),
@@ -162,14 +161,12 @@ def test_figures_that_do_not_add_up_fail_the_gate_and_raise_an_alarm(
     ("statement", "expectation", "named"),
     [
         (
-            "delete from marts.fct_meter_hourly"
-            " where meter_code = 'M2' and hour_start < '2026-05-31 20:00+00'",
+            "delete from marts.fct_meter_hourly where meter_code = 'M2' and hour_start < '2026-05-31 20:00+00'",
             "meter_days_are_complete",
             "M2 有 1 天（共 29 天）",
         ),
         (
-            "update intermediate.int_nodes__closure_daily set unaccounted_ratio = -0.06"
-            " where stat_date = '2026-06-09'",
+            "update intermediate.int_nodes__closure_daily set unaccounted_ratio = -0.06 where stat_date = '2026-06-09'",
             "nodes_balance",
             "BUS",
         ),
@@ -201,9 +198,7 @@ def test_old_marts_are_not_fresh(built: Settings) -> None:
     assert names(judge_marts("old", NOW + timedelta(days=3))) == {"marts_are_fresh"}
 
 
-def test_the_log_of_dbt_is_kept_and_a_broken_model_is_named(
-    built: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_log_of_dbt_is_kept_and_a_broken_model_is_named(built: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     log = built.logs / "dbt" / "test.log"
     assert "Completed successfully" in log.read_text(encoding="utf-8")
     from plugins.operations.building import BuildError

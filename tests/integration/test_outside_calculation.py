@@ -49,17 +49,19 @@ class Case:
 
 CASES = (
     Case("PLAIN", 11, CALENDARS[0], Style()),
-    Case("BOM-CRLF", 12, CALENDARS[1], Style("utf-8-sig", "\r\n", "offset", "csv.gz")),
+    Case("BOM-CRLF", 12, CALENDARS[1], Style("utf-8-sig", "\r\n", "zulu", "csv.gz")),
     Case("GBK.zh", 13, CALENDARS[2], Style("gbk", "\r\n", "local", aliases=CHINESE)),
-    Case("PARQUET", 14, CALENDARS[3], Style(stamps="zulu", readings="parquet")),
+    Case("PARQUET", 14, CALENDARS[3], Style(readings="parquet")),
     Case("BOOK", 15, CALENDARS[4], Style(aliases=CHINESE, is_workbook=True)),
 )
 
 
+#: Rows stamped in the future must still be so however long the loads take.
+CLOCK = datetime.now(UTC) + timedelta(days=1)
+
+
 def plant_of(case: Case) -> Plant:
-    # Rows stamped in the future must still be so however long the load takes.
-    clock = datetime.now(UTC) + timedelta(days=1)
-    return random_plant(case.seed, case.name, date(2026, 2, 20), 8, 24, clock, case.calendar)
+    return random_plant(case.seed, case.name, date(2026, 2, 20), 8, 24, CLOCK, case.calendar)
 
 
 def load(path: Path) -> subprocess.CompletedProcess[str]:
@@ -78,15 +80,17 @@ def test_unseen_plant_agrees_with_an_outside_calculation(case: Case, tmp_path: P
 
 def test_loading_again_changes_nothing(tmp_path: Path) -> None:
     case = CASES[0]
-    path = write_package(tmp_path / "again", plant_of(case), case.style, seed=case.seed)
-    assert load(path).returncode == 0
+    path = write_package(tmp_path / case.name, plant_of(case), case.style, seed=case.seed)
     before = state(case.name)
+    if not before[0]["n"]:  # this test alone: nobody has loaded it yet
+        assert load(path).returncode == 0
+        before = state(case.name)
     assert load(path).returncode == 0
     assert state(case.name) == before
 
 
 def state(site_code: str) -> list[dict[str, object]]:
-    """Rows and a checksum of the site's energy, and of what was refused of it."""
+    """Rows and a checksum of the site's energy; rows refused and landed. Before any build: none."""
     queries = (
         "select count(*) as n, md5(string_agg(t::text, '|' order by t::text)) as sum "
         "from marts.fct_energy_hourly as t where site_code = %s",

@@ -113,9 +113,7 @@ def _wait(settings: Settings, process: subprocess.Popen[bytes], log: Path) -> No
 
 
 def _client(settings: Settings) -> SupersetClient:
-    return SupersetClient(
-        settings.superset_url, ADMIN_USER, settings.secrets["NENGDUAN_SUPERSET_ADMIN_PASSWORD"]
-    )
+    return SupersetClient(settings.superset_url, ADMIN_USER, settings.secrets["NENGDUAN_SUPERSET_ADMIN_PASSWORD"])
 
 
 def _metric(settings: Settings, name: str, where: str) -> Any:
@@ -185,9 +183,7 @@ def _state(settings: Settings, client: SupersetClient) -> dict[str, Any]:
     """Everything Superset would export, and the roles' rights; without the names it makes of row ids."""
     exported = client._session.get(f"{settings.superset_url}/api/v1/assets/export/", timeout=120)
     with zipfile.ZipFile(io.BytesIO(exported.content)) as archive:
-        contents = [
-            yaml.safe_load(archive.read(name)) for name in archive.namelist() if "metadata.yaml" not in name
-        ]
+        contents = [yaml.safe_load(archive.read(name)) for name in archive.namelist() if "metadata.yaml" not in name]
     role = next(row["id"] for row in client.rows("/api/v1/security/roles/") if row["name"] == VIEWER_ROLE)
     rights = client.get(f"/api/v1/security/roles/{role}/permissions/")["result"]
     return {content["uuid"]: content for content in contents} | {
@@ -219,9 +215,7 @@ def _chart_query(dataset_id: int) -> dict[str, Any]:
 def test_a_viewer_sees_figures_and_may_do_nothing_else(superset: Settings) -> None:
     sync(superset)
     with _client(superset) as admin:
-        dataset_id = admin.get(f"/api/v1/dataset/{files.uuid_of('datasets/warehouse/energy_by_type.yaml')}")[
-            "id"
-        ]
+        dataset_id = admin.get(f"/api/v1/dataset/{files.uuid_of('datasets/warehouse/energy_by_type.yaml')}")["id"]
         board_id = admin.get("/api/v1/dashboard/energy-performance")["result"]["id"]
         database_id = next(row["id"] for row in admin.rows("/api/v1/database/", "database_name"))
     password = superset.secrets["NENGDUAN_SUPERSET_VIEWER_PASSWORD"]

@@ -45,9 +45,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("module_warehouse")]
 def unlike(one: str, other: str) -> list[str]:
     """Tables in which the two sites differ, with the first few rows of each."""
     lines = []
-    selects = [
-        f"select to_jsonb(t) - 'site_code' as row from {table} as t where site_code = %s" for table in TABLES
-    ]
+    selects = [f"select to_jsonb(t) - 'site_code' as row from {table} as t where site_code = %s" for table in TABLES]
     selects.append(
         f"select to_jsonb(t) - 'site_code' as row from (select distinct {VERDICT} "
         "from quarantine.rejected_by_rules) as t where site_code = %s"
@@ -84,13 +82,10 @@ def disagreements(plant: Plant) -> list[str]:
 def lost_quantity(plant: Plant) -> list[str]:
     """Meters whose hours do not add up to what the reference says ran through them."""
     query = (
-        "select meter_code, sum(quantity) as total from marts.fct_meter_hourly "
-        "where site_code = %s group by meter_code"
+        "select meter_code, sum(quantity) as total from marts.fct_meter_hourly where site_code = %s group by meter_code"
     )
     with warehouse.connect("audit") as connection:
-        totals = {
-            row["meter_code"]: Fraction(row["total"]) for row in fetch(connection, query, plant.site_code)
-        }
+        totals = {row["meter_code"]: Fraction(row["total"]) for row in fetch(connection, query, plant.site_code)}
     lines = []
     for code, spans in expect(plant).spans.items():
         total = sum((span.quantity for span in spans), Fraction(0))

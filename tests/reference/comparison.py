@@ -22,6 +22,7 @@ from tests.reference.performance import (
     flow_periods,
     performance,
     performance_by_type,
+    performance_coverage,
 )
 from tests.reference.periods import stat_month
 from tests.reference.readings import Verdicts
@@ -55,16 +56,12 @@ def fetch(connection: psycopg.Connection[Any], query: str, *parameters: object) 
 
 def differences(name: str, expected: Mapping[Any, Mapping[str, Any]], got: Mapping[Any, Row]) -> list[str]:
     """Rows that are missing, too many, or differ in one of the expected columns."""
-    lines = [
-        f"{name} {_text(key)}: no row; expected {_row(expected[key])}" for key in expected if key not in got
-    ]
+    lines = [f"{name} {_text(key)}: no row; expected {_row(expected[key])}" for key in expected if key not in got]
     lines += [f"{name} {_text(key)}: a row nobody expects" for key in got if key not in expected]
     for key, columns in expected.items():
         for column, value in columns.items() if key in got else ():
             if not same(value, got[key][column]):
-                lines.append(
-                    f"{name} {_text(key)}: {column} expected {_value(value)}, got {_value(got[key][column])}"
-                )
+                lines.append(f"{name} {_text(key)}: {column} expected {_value(value)}, got {_value(got[key][column])}")
     return lines
 
 
@@ -146,9 +143,7 @@ def compare_flows(connection: psycopg.Connection[Any], plant: Plant, expected: E
         wanted = {}
         for flow in plant.flows:
             code = flow.flow_code
-            for first, (figures, coverage) in flow_periods(
-                plant, flow, expected.flows[code], period_type
-            ).items():
+            for first, (figures, coverage) in flow_periods(plant, flow, expected.flows[code], period_type).items():
                 key: date = stat_month(plant, first) if period_type == "month" else first
                 wanted[code, key] = figure_columns(figures) | {"coverage": coverage}
                 wanted[code, key]["missing_meters"] = figures.missing_meters
@@ -170,31 +165,37 @@ def figure_columns(figures: Figures) -> dict[str, Any]:
 
 def compare_performance(connection: psycopg.Connection[Any], plant: Plant, expected: Expected) -> list[str]:
     """performance_by_level, _by_item and _by_type at every period type."""
-    lines: list[str] = []
-    for table, columns, figures in (
-        (
-            "performance_by_level",
-            ("energy_code", "level", "org_code", "equipment_code"),
-            performance(plant, expected.flows, by_level),
-        ),
-        ("performance_by_item", ("energy_code", "item"), performance(plant, expected.flows, by_item)),
-    ):
-        wanted = {_period(period) + tuple(key): figure_columns(row) for (period, key), row in figures.items()}
-        lines += differences(table, wanted, _by_period(connection, plant, table, columns))
+    level_figures = performance(plant, expected.flows, by_level)
+    wanted = _with_coverage(level_figures, performance_coverage(plant, level_figures, by_level))
+    columns = ["energy_code", "level", "org_code", "equipment_code"]
+    got = _by_period(connection, plant, "performance_by_level", columns)
+    lines = differences("performance_by_level", wanted, got)
+    item_figures = performance(plant, expected.flows, by_item)
+    wanted = _with_coverage(item_figures, performance_coverage(plant, item_figures, by_item))
+    got = _by_period(connection, plant, "performance_by_item", ["energy_code", "item"])
+    lines += differences("performance_by_item", wanted, got)
     by_type = performance_by_type(plant, expected.flows)
     wanted = {(*_period(period), code): _type_columns(period, row) for (period, code), row in by_type.items()}
     got = _by_period(connection, plant, "performance_by_type", ("energy_code",))
-    # A period only stands there to say why nothing is known of it.
-    silent = {key for key, row in got.items() if row["quantity"] is row["stock_draw_quantity"] is None}
-    nothing = {
-        key for key, row in wanted.items() if row["quantity"] is row.get("stock_draw_quantity") is None
+    return lines + differences("performance_by_type", _known(wanted), _known(got))
+
+
+def _with_coverage(
+    figures: Mapping[tuple[PeriodKey, Any], Figures], coverages: Mapping[tuple[PeriodKey, Any], Fraction]
+) -> dict[Any, Row]:
+    return {
+        (*_period(period), *key): figure_columns(row) | {"coverage": coverages[period, key]}
+        for (period, key), row in figures.items()
     }
-    lines += differences(
-        "performance_by_type",
-        {key: row for key, row in wanted.items() if key not in nothing},
-        {key: row for key, row in got.items() if key not in silent},
-    )
-    return lines
+
+
+def _known(rows: Mapping[Any, Row]) -> dict[Any, Row]:
+    """Without periods that only stand there to say why nothing is known of them."""
+    return {
+        key: row
+        for key, row in rows.items()
+        if row["quantity"] is not None or row.get("stock_draw_quantity") is not None
+    }
 
 
 def _type_columns(period: PeriodKey, row: TypeFigures) -> dict[str, Any]:
@@ -211,9 +212,7 @@ def _period(period: PeriodKey) -> tuple[Any, ...]:
     return (period_type, start if period_type in ("hour", "shift") else start.date(), shift_code)
 
 
-def _by_period(
-    connection: psycopg.Connection[Any], plant: Plant, table: str, columns: Iterable[str]
-) -> dict[Any, Row]:
+def _by_period(connection: psycopg.Connection[Any], plant: Plant, table: str, columns: Iterable[str]) -> dict[Any, Row]:
     rows = fetch(connection, f"select * from marts.{table} where site_code = %s", plant.site_code)
     return {
         _period((row["period_type"], row["period_start"], row["shift_code"]))

@@ -91,9 +91,7 @@ def flow_hours(plant: Plant, flow: Flow, meters: Mapping[str, MeterHours]) -> Fl
     for hour in sorted({hour for code in terms for hour in meters.get(code, {})}):
         rows = {code: meters[code][hour] for code in terms if hour in meters.get(code, {})}
         silent = frozenset(terms) - frozenset(rows)
-        quantity: Fraction | None = sum(
-            (terms[code] * row.quantity for code, row in rows.items()), Fraction(0)
-        )
+        quantity: Fraction | None = sum((terms[code] * row.quantity for code, row in rows.items()), Fraction(0))
         estimated: Fraction | None = sum(
             (terms[code] * row.estimated_quantity for code, row in rows.items()), Fraction(0)
         )

@@ -7,6 +7,7 @@ Choices where the contract is silent:
 * Coverage of a flow's day or month = Σ coverage of its hours (an hour whose quantity is
   null counts 0) ÷ hours of that period. A day of which anything is known names every meter
   that has no row in some of its hours; a month names those of its days.
+* Coverage of a group of flows = the plain mean of the coverages of its measured flows.
 * By type, the metered quantity of a period is Σ level-1 purchase − Σ level-1 export, each
   over the flows that are known; it is null when one of the two has flows of which nothing
   is known, as a silent meter with a negative coefficient would make it. ERP steps in, for
@@ -71,19 +72,15 @@ class Figures:
         if hour.quantity:
             self.has_no_equivalent |= hour.tce_equivalent is None
             self.has_no_equal |= hour.tce_equal is None
-        self.tce_equivalent = (
-            None if self.has_no_equivalent else plus(self.tce_equivalent, hour.tce_equivalent)
-        )
+        self.tce_equivalent = None if self.has_no_equivalent else plus(self.tce_equivalent, hour.tce_equivalent)
         self.tce_equal = None if self.has_no_equal else plus(self.tce_equal, hour.tce_equal)
         self.estimated_quantity = plus(self.estimated_quantity, hour.estimated_quantity)
         self.missing_meters |= hour.missing_meters
         if hour.quantity is not None:
-            self.covered_hours += hour.coverage
+            self.covered_hours += hour.coverage * share
 
 
-def flow_periods(
-    plant: Plant, flow: Flow, hours: FlowHours, period_type: str
-) -> dict[date, tuple[Figures, Fraction]]:
+def flow_periods(plant: Plant, flow: Flow, hours: FlowHours, period_type: str) -> dict[date, tuple[Figures, Fraction]]:
     """By first stat_date: the flow's figures and coverage of each day, month …"""
     rows: dict[tuple[date, date], list[FlowHour]] = defaultdict(list)
     for hour, row in hours.items():
@@ -131,6 +128,29 @@ def performance(
     return dict(totals)
 
 
+def period_length(plant: Plant, period: PeriodKey) -> Fraction:
+    """Hours of a period, as many as its zone gives it."""
+    period_type, start, shift_code = period
+    if period_type == "hour":
+        return Fraction(1)
+    if period_type == "shift":
+        (shift,) = (shift for shift in plant.shifts if shift.shift_code == shift_code)
+        minutes = (shift.end.hour - shift.start.hour) * 60 + shift.end.minute - shift.start.minute
+        return Fraction(minutes % (24 * 60) or 24 * 60, 60)
+    return Fraction(hours_between(plant, *period_bounds(plant, period_type, start.date())))
+
+
+def performance_coverage(
+    plant: Plant, figures: dict[tuple[PeriodKey, K], Figures], group: Callable[[Flow], K | None]
+) -> dict[tuple[PeriodKey, K], Fraction]:
+    """Mean coverage of the group's measured flows, for every period of ``performance``."""
+    flows = Counter(group(flow) for flow in plant.flows if flow.measured_by is not None)
+    return {
+        (period, key): row.covered_hours / period_length(plant, period) / flows[key]
+        for (period, key), row in figures.items()
+    }
+
+
 def by_level(flow: Flow) -> tuple[str, int, str | None, str | None]:
     return flow.energy_code, flow.level, flow.org_code, flow.equipment_code
 
@@ -158,9 +178,7 @@ def difference(a: Fraction | None, b: Fraction | None) -> Fraction | None:
     return None if a is None or b is None else a - b
 
 
-def performance_by_type(
-    plant: Plant, hours: dict[str, FlowHours]
-) -> dict[tuple[PeriodKey, str], TypeFigures]:
+def performance_by_type(plant: Plant, hours: dict[str, FlowHours]) -> dict[tuple[PeriodKey, str], TypeFigures]:
     """What the plant took in, by energy and period: metered, else by ERP; stocks beside it."""
     sides = {intake_side(flow) for flow in plant.flows if flow.measured_by is not None} - {None}
     metered = {side[0] for side in sides if side is not None}

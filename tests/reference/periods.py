@@ -73,9 +73,7 @@ def period_bounds(plant: Plant, period_type: str, day: date) -> tuple[date, date
 def _hours_of_day(timezone: str, day_start: time, day: date) -> tuple[int, ...]:
     plant = Plant("", timezone=timezone, day_start=day_start)
     noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp())
-    return tuple(
-        hour for hour in range(noon - 48 * HOUR, noon + 48 * HOUR, HOUR) if stat_date(plant, hour) == day
-    )
+    return tuple(hour for hour in range(noon - 48 * HOUR, noon + 48 * HOUR, HOUR) if stat_date(plant, hour) == day)
 
 
 def hours_between(plant: Plant, first: date, following: date) -> int:

@@ -130,8 +130,7 @@ def outliers_of(meter: Meter, part: Part) -> list[Reading]:
         if point.reading is None:
             continue
         disagrees = (
-            plausible_step(meter, part, before, point) is None
-            or plausible_step(meter, part, point, after) is None
+            plausible_step(meter, part, before, point) is None or plausible_step(meter, part, point, after) is None
         )
         if disagrees and plausible_step(meter, part, before, after) is not None:
             outliers.append(point.reading)

@@ -56,9 +56,7 @@ def test_tonnes_by_the_local_date() -> None:
             Energy("e", "primary", Fraction(3), None, valid_from=date(2026, 3, 1)),
         ],
     )
-    meters = {
-        "A": {epoch("2026-02-28T15:00+00:00"): known(1000), epoch("2026-02-28T16:00+00:00"): known(1000)}
-    }
+    meters = {"A": {epoch("2026-02-28T15:00+00:00"): known(1000), epoch("2026-02-28T16:00+00:00"): known(1000)}}
     rows = flow_hours(plant, flow("A"), meters).values()
     assert [(row.tce_equivalent, row.tce_equal) for row in rows] == [(1, 2), (3, None)]
 
@@ -100,15 +98,11 @@ def test_a_day_has_as_many_hours_as_its_zone_gives_it() -> None:
 def test_night_shift_started_yesterday() -> None:
     plant = Plant("S", shifts=[Shift("N", time(22), time(6)), Shift("D", time(6), time(22))])
     turns = list(shifts_of(plant, epoch("2026-03-02T05:00+08:00")))
-    assert [(shift.shift_code, start, share) for shift, start, share in turns] == [
-        ("N", local("2026-03-01T22:00"), 1)
-    ]
+    assert [(shift.shift_code, start, share) for shift, start, share in turns] == [("N", local("2026-03-01T22:00"), 1)]
 
 
 def test_an_hour_of_two_shifts_is_divided() -> None:
-    plant = Plant(
-        "S", timezone="Asia/Kolkata", shifts=[Shift("N", time(22), time(6)), Shift("D", time(6), time(22))]
-    )
+    plant = Plant("S", timezone="Asia/Kolkata", shifts=[Shift("N", time(22), time(6)), Shift("D", time(6), time(22))])
     turns = {shift.shift_code: share for shift, _, share in shifts_of(plant, epoch("2026-03-02T05:30+05:30"))}
     assert turns == {"N": Fraction(1, 2), "D": Fraction(1, 2)}
 
@@ -118,18 +112,14 @@ def test_day_leaves_out_null_hours_and_divides_by_all_its_hours() -> None:
     first = epoch("2026-03-02T00:00+08:00")
     meters = {"A": {first: known(4), first + HOUR: known(5)}, "B": {first: known(1)}}
     measured = flow("A - B")
-    figures, coverage = flow_periods(plant, measured, flow_hours(plant, measured, meters), "day")[
-        date(2026, 3, 2)
-    ]
+    figures, coverage = flow_periods(plant, measured, flow_hours(plant, measured, meters), "day")[date(2026, 3, 2)]
     assert figures.quantity == 3
     assert coverage == Fraction(1, 24)
 
 
 def test_by_type_takes_exports_off_and_erp_where_nothing_is_metered() -> None:
     first = epoch("2026-03-02T00:00+08:00")
-    plant = Plant(
-        "S", flows=[flow("A"), flow("B", "export", code="X"), flow(None, energy_code="coal", code="C")]
-    )
+    plant = Plant("S", flows=[flow("A"), flow("B", "export", code="X"), flow(None, energy_code="coal", code="C")])
     plant.purchases = [
         ErpRow("e", date(2026, 3, 2), Fraction(99), "purchase"),
         ErpRow("coal", date(2026, 3, 2), Fraction(50), "purchase"),

@@ -12,9 +12,7 @@ from tests.reference.registers import Span
 def hours(meter: Meter, readings: dict[float, float]) -> dict[float, tuple[float, float]]:
     """{hour: (quantity, coverage)} for readings by hour."""
     plant = Plant("S", meters=[meter])
-    plant.readings = [
-        Reading(meter.meter_code, int(at * HOUR), Fraction(str(value))) for at, value in readings.items()
-    ]
+    plant.readings = [Reading(meter.meter_code, int(at * HOUR), Fraction(str(value))) for at, value in readings.items()]
     rows = meter_hours(plant)[0][meter.meter_code]
     return {at / HOUR: (float(row.quantity), float(row.coverage)) for at, row in rows.items()}
 
@@ -56,9 +54,7 @@ def test_new_multiplier_counts_from_the_event_on() -> None:
     event = Event("M", HOUR // 2, "ratio_changed", new_multiplier=Fraction(3))
     meter = Meter("M", "electricity", "interval", interval_minutes=Fraction(60), events=(event,))
     assert hours(meter, {0: 8}) == {0: (16, 1)}
-    assert hours(Meter("M", "oxygen", "rate", interval_minutes=Fraction(60), events=(event,)), {0: 8}) == {
-        0: (16, 1)
-    }
+    assert hours(Meter("M", "oxygen", "rate", interval_minutes=Fraction(60), events=(event,)), {0: 8}) == {0: (16, 1)}
 
 
 def test_hours_sum_to_the_quantity_and_estimated_time_is_not_covered() -> None:
@@ -75,6 +71,4 @@ def test_zero_consumption_is_known_and_silence_is_not() -> None:
 
 
 def test_span_of_no_length_goes_into_its_hour() -> None:
-    assert {hour: float(row.quantity) for hour, row in hours_of([Span(HOUR, HOUR, Fraction(4))]).items()} == {
-        HOUR: 4
-    }
+    assert {hour: float(row.quantity) for hour, row in hours_of([Span(HOUR, HOUR, Fraction(4))]).items()} == {HOUR: 4}

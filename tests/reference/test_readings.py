@@ -12,17 +12,11 @@ KNOWN = frozenset({"M1"})
 
 def judge(*rows: Reading) -> tuple[dict[int, Fraction], dict[tuple[int, int, int], str]]:
     winners, verdicts = judge_rows(rows, KNOWN)
-    values = {
-        int(at): reading.value for at, reading in winners.get("M1", {}).items() if reading.value is not None
-    }
-    return values, {
-        (int(at), revision, int(value or 0)): code for (_, at, revision, value), code in verdicts.items()
-    }
+    values = {int(at): reading.value for at, reading in winners.get("M1", {}).items() if reading.value is not None}
+    return values, {(int(at), revision, int(value or 0)): code for (_, at, revision, value), code in verdicts.items()}
 
 
-def row(
-    value: int, revision: int = 0, quality: str = "good", at: int = 0, received_at: int = 10**6
-) -> Reading:
+def row(value: int, revision: int = 0, quality: str = "good", at: int = 0, received_at: int = 10**6) -> Reading:
     return Reading("M1", at, Fraction(value), quality, revision, received_at)
 
 

@@ -106,9 +106,7 @@ def test_ratio_changed_judges_by_the_old_multiplier() -> None:
 
 
 def test_two_ratio_changes_in_one_step() -> None:
-    meter = register(
-        event(1, "ratio_changed", new_multiplier=10), event(2, "ratio_changed", new_multiplier=100)
-    )
+    meter = register(event(1, "ratio_changed", new_multiplier=10), event(2, "ratio_changed", new_multiplier=100))
     assert quantities(counted(meter, {0: 0, 4: 4})) == [(0, 1, 1), (1, 2, 10), (2, 4, 200)]
 
 

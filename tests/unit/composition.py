@@ -63,9 +63,7 @@ def generated() -> dict[str, str]:
 @functools.cache
 def compose() -> dict[str, Any]:
     """The file as the engine sees it with a fresh .env."""
-    result: dict[str, Any] = interpolate(
-        {"services": raw()["services"], "volumes": raw()["volumes"]}, generated()
-    )
+    result: dict[str, Any] = interpolate({"services": raw()["services"], "volumes": raw()["volumes"]}, generated())
     return result
 
 

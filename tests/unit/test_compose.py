@@ -83,9 +83,7 @@ def test_docker_compose_reads_the_file_as_we_do(tmp_path: Path) -> None:
     environment_file.write_text(render(), encoding="utf-8")
     command = ["docker-compose", "--env-file", str(environment_file), "--file", str(COMPOSE), "config"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    answer = subprocess.run(
-        command, capture_output=True, text=True, env=kept | {"COMPOSE_PROFILES": "scale,tools"}
-    )
+    answer = subprocess.run(command, capture_output=True, text=True, env=kept | {"COMPOSE_PROFILES": "scale,tools"})
     assert answer.returncode == 0, answer.stderr
     seen = yaml.safe_load(answer.stdout)
     assert set(seen["services"]) == set(compose()["services"])
@@ -108,9 +106,7 @@ def test_airflow_gets_the_settings_of_make_up(local: Settings) -> None:
     local_home = str(local.home)
     local_database = f"127.0.0.1:{local.database_port}"
     expected = {
-        name: value.replace(local_home, HOME)
-        .replace(str(REPOSITORY), ROOT)
-        .replace(local_database, "postgres:5432")
+        name: value.replace(local_home, HOME).replace(str(REPOSITORY), ROOT).replace(local_database, "postgres:5432")
         for name, value in processes.airflow(local).items()
         if name.startswith("AIRFLOW_")
     }

@@ -71,9 +71,7 @@ def test_what_users_see_is_chinese(assets: Assets) -> None:
     texts = [label["name"] for kind in files.read_labels().values() for label in kind.values()]
     for path, asset in assets.items():
         texts += [
-            asset[key]
-            for key in ("database_name", "table_name", "slice_name", "dashboard_title")
-            if key in asset
+            asset[key] for key in ("database_name", "table_name", "slice_name", "dashboard_title") if key in asset
         ]
         if path.startswith("dashboards/"):
             parts = [part for part in asset["position"].values() if isinstance(part, dict)]
@@ -116,9 +114,7 @@ def invent_column(assets: Assets) -> None:
 
 
 def filter_unknown_column(assets: Assets) -> None:
-    item = next(
-        i for i in assets[BOARD]["metadata"]["native_filter_configuration"] if i["name"] == "能源品种"
-    )
+    item = next(i for i in assets[BOARD]["metadata"]["native_filter_configuration"] if i["name"] == "能源品种")
     item["targets"][0]["column"]["name"] = "fuel"
 
 
@@ -189,9 +185,7 @@ class FakeSuperset(BaseHTTPRequestHandler):
         self.seen.append((self.path, dict(self.headers)))
         if self.path == "/api/v1/security/login":
             known = json.loads(body)["password"] == "right"  # noqa: S105
-            self._answer(
-                200 if known else 401, {"access_token": "t"} if known else {"message": "Not authorized"}
-            )
+            self._answer(200 if known else 401, {"access_token": "t"} if known else {"message": "Not authorized"})
         elif not self._is_protected() or self.path == "/api/v1/expired/":
             self._answer(302, "", "text/html", location="/login/")
         elif self.path == "/api/v1/assets/import/":
@@ -238,9 +232,7 @@ def test_a_write_carries_token_cookie_and_referer(address: str) -> None:
 
 
 def test_a_wrong_password_is_one_clear_line(address: str) -> None:
-    with pytest.raises(
-        SupersetError, match=r"Cannot log in to Superset at .* as admin: .*401: Not authorized"
-    ):
+    with pytest.raises(SupersetError, match=r"Cannot log in to Superset at .* as admin: .*401: Not authorized"):
         SupersetClient(address, "admin", "wrong")
 
 

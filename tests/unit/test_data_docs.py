@@ -49,9 +49,7 @@ def test_a_run_that_failed_says_so(root: Path) -> None:
     assert '<tr class="passed">' in index
 
 
-@pytest.mark.parametrize(
-    "run_id", ["../../etc/passwd", "..", "scheduled__2026-01-01T00:00:00+08:00", "<b>", "/", "中"]
-)
+@pytest.mark.parametrize("run_id", ["../../etc/passwd", "..", "scheduled__2026-01-01T00:00:00+08:00", "<b>", "/", "中"])
 def test_run_ids_become_plain_folder_names(root: Path, run_id: str) -> None:
     folder = publish(run_id)
     assert folder.parent == root / "runs"

@@ -81,11 +81,7 @@ def test_commands_and_their_options_exist(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=ids)
 def test_variables_are_read_somewhere(document: Path) -> None:
     sources = [
-        *(
-            path
-            for room in ("ingestion", "plugins", "dashboards")
-            for path in (REPOSITORY / room).rglob("*.py")
-        ),
+        *(path for room in ("ingestion", "plugins", "dashboards") for path in (REPOSITORY / room).rglob("*.py")),
         REPOSITORY / ".env.example",
     ]
     known = set(re.findall(r"NENGDUAN_\w+", "\n".join(text_of(path) for path in sources)))

@@ -187,9 +187,7 @@ def test_paths_inside_the_images_exist() -> None:
 
 def test_the_images_are_built_with_every_room() -> None:
     """The platform's image holds all packages that the project installs, and what they read at run time."""
-    declared = re.search(
-        r"^packages = (\[.*\])$", (REPOSITORY / "pyproject.toml").read_text("utf-8"), re.MULTILINE
-    )
+    declared = re.search(r"^packages = (\[.*\])$", (REPOSITORY / "pyproject.toml").read_text("utf-8"), re.MULTILINE)
     assert declared
     for room in (*json.loads(declared[1]), "dags", "dbt_project"):
         assert is_copied(room, "platform"), room

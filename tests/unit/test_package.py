@@ -30,8 +30,11 @@ def test_files_are_known_by_english_and_chinese_names_in_any_case(tmp_path: Path
     root = folder(tmp_path, "Site.CSV", "表A.1.csv", "readings/a.csv", "Readings/sub/b.csv.gz", "能源购进.csv")
     opened = open_package(root)
     assert {file.name: file.table.name for file in opened.files} == {
-        "Site.CSV": "site", "表A.1.csv": "meters", "readings/a.csv": "readings",
-        "Readings/sub/b.csv.gz": "readings", "能源购进.csv": "purchases",
+        "Site.CSV": "site",
+        "表A.1.csv": "meters",
+        "readings/a.csv": "readings",
+        "Readings/sub/b.csv.gz": "readings",
+        "能源购进.csv": "purchases",
     }
     assert not opened.notices
     assert [file.table.name for file in opened.of_kind("ledger")] == ["site", "meters"]
@@ -39,8 +42,15 @@ def test_files_are_known_by_english_and_chinese_names_in_any_case(tmp_path: Path
 
 def test_what_is_not_used_is_named(tmp_path: Path) -> None:
     root = folder(
-        tmp_path, "site.csv", "meter.csv", "~$books.xlsx", ".hidden.csv", "readings/a.csv.part", "photos/x.csv",
-        "old.xls", "readings/notes.doc",
+        tmp_path,
+        "site.csv",
+        "meter.csv",
+        "~$books.xlsx",
+        ".hidden.csv",
+        "readings/a.csv.part",
+        "photos/x.csv",
+        "old.xls",
+        "readings/notes.doc",
     )
     outside = tmp_path / "secret.csv"
     outside.write_text("meter_code,name\n", encoding="utf-8")
@@ -48,7 +58,14 @@ def test_what_is_not_used_is_named(tmp_path: Path) -> None:
     opened = open_package(root)
     assert [file.name for file in opened.files] == ["site.csv"]
     said = "\n".join(opened.notices)
-    for name in ("meter.csv", "a.csv.part", "photos", "old.xls", "notes.doc", "meters.csv：链接指向数据包之外"):
+    for name in (
+        "meter.csv",
+        "a.csv.part",
+        "photos",
+        "old.xls",
+        "notes.doc",
+        "meters.csv：链接指向数据包之外",
+    ):
         assert name in said
     assert "hidden" not in said
 
@@ -139,7 +156,9 @@ def workbook(path: Path) -> Path:
 def test_workbooks_give_sheets_rows_and_excel_row_numbers(tmp_path: Path) -> None:
     opened = open_package(workbook(tmp_path / "books.xlsx"))
     assert {file.name: file.table.name for file in opened.files} == {
-        "books.xlsx#表A.1": "meters", "books.xlsx#shifts": "shifts", "books.xlsx#readings": "readings",
+        "books.xlsx#表A.1": "meters",
+        "books.xlsx#shifts": "shifts",
+        "books.xlsx#readings": "readings",
     }
     assert any("封面" in notice for notice in opened.notices)
     meters = opened.table("meters")
@@ -199,10 +218,13 @@ def test_parquet_missing_values_are_missing_not_zero(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     path = tmp_path / "a.parquet"
-    table = pa.table({"meter_code": ["M", "M", "M"], "read_at": ["2026-01-05 08:00"] * 3, "value": [None, float("nan"), 0]})
+    table = pa.table(
+        {"meter_code": ["M", "M", "M"], "read_at": ["2026-01-05 08:00"] * 3, "value": [None, float("nan"), 0]}
+    )
     pq.write_table(table, path)
     outcome = read(path)
     assert [row[2] for row in outcome.rows] == ["0"]
     assert {line: one.reason for line, one in outcome.rejections.items()} == {
-        1: Reason.MISSING_VALUE, 2: Reason.MISSING_VALUE,
+        1: Reason.MISSING_VALUE,
+        2: Reason.MISSING_VALUE,
     }

@@ -54,7 +54,11 @@ def test_refused_files_and_held_batches_are_problems() -> None:
 def test_batches_are_listed_with_the_gates_word() -> None:
     told = pipeline.LoadReport(
         uuid4(),
-        batches=[report(), report("b.csv", batch_id=8, is_repeat=True), report("c.csv", batch_id=None, status="refused", status_reason="空")],
+        batches=[
+            report(),
+            report("b.csv", batch_id=8, is_repeat=True),
+            report("c.csv", batch_id=None, status="refused", status_reason="空"),
+        ],
         verdicts={7: HELD, 8: GOOD},
     )  # fmt: skip
     text = "\n".join(load._batches(told))
@@ -67,7 +71,7 @@ def test_a_load_passes_only_when_every_stage_has() -> None:
     told = pipeline.LoadReport(uuid4(), stages=[pipeline.Stage("ledgers"), pipeline.Stage("build")])
     assert told.is_passed
     assert "导入完成，各步骤均通过。" in load._outcome(told, Path("load.log"))
-    told.stages[1].problem = "模型出错"
+    told = pipeline.LoadReport(uuid4(), stages=[pipeline.Stage("ledgers"), pipeline.Stage("build", problem="模型出错")])
     assert not told.is_passed
     text = "\n".join(load._outcome(told, Path("load.log")))
     assert "计算能耗：未通过" in text

@@ -33,7 +33,8 @@ def test_thousands_separators_but_never_a_decimal_comma() -> None:
     outcome = read("readings_semicolon_thousands.csv")
     assert [row[2] for row in outcome.rows] == ["1234.5", "1234567.25"]
     assert {line: one.reason for line, one in outcome.rejections.items()} == {
-        4: Reason.NOT_A_NUMBER, 5: Reason.NOT_A_NUMBER,
+        4: Reason.NOT_A_NUMBER,
+        5: Reason.NOT_A_NUMBER,
     }
 
 
@@ -46,7 +47,9 @@ def test_full_width_forms_spaces_and_midnight_as_24() -> None:
 
 def test_excel_serials_are_local_times() -> None:
     assert [row[1] for row in read("readings_excel_serials.csv").rows] == [
-        EIGHT, QUARTER_PAST, "2026-01-04 16:00:00.000000+00",
+        EIGHT,
+        QUARTER_PAST,
+        "2026-01-04 16:00:00.000000+00",
     ]
 
 
@@ -89,9 +92,13 @@ def test_rows_that_end_in_a_delimiter_are_not_ragged() -> None:
 def test_times_that_daylight_saving_makes_doubtful_are_refused() -> None:
     outcome = read("readings_dst_new_york.csv", "America/New_York")
     assert {line: one.reason for line, one in outcome.rejections.items()} == {
-        2: Reason.NONEXISTENT_TIMESTAMP, 3: Reason.AMBIGUOUS_TIMESTAMP,
+        2: Reason.NONEXISTENT_TIMESTAMP,
+        3: Reason.AMBIGUOUS_TIMESTAMP,
     }
-    assert [row[1] for row in outcome.rows] == ["2026-11-01 05:30:00.000000+00", "2026-11-01 08:00:00.000000+00"]
+    assert [row[1] for row in outcome.rows] == [
+        "2026-11-01 05:30:00.000000+00",
+        "2026-11-01 08:00:00.000000+00",
+    ]
 
 
 def test_parquet_keeps_instants_and_shortest_decimals() -> None:

@@ -200,9 +200,7 @@ def test_every_reference_is_known(plant: Path) -> None:
         for column, known in keys.items():
             if column in content:
                 assert set(content[column]) - {""} <= known, (name, column)
-    measured = {
-        word for expression in tables["flows"]["measured_by"] for word in expression.split() if "M-" in word
-    }
+    measured = {word for expression in tables["flows"]["measured_by"] for word in expression.split() if "M-" in word}
     assert measured == keys["meter_code"]  # no meter without a flow, no flow without its meter
     seeds = {row["energy_code"] for row in csv.DictReader(seed_file().open(encoding="utf-8"))}
     assert ENERGIES - seeds == {"steam"}
@@ -274,9 +272,7 @@ def test_stocks_close_the_fuel_balance(plant: Path) -> None:
     stocks, purchases = table(plant, "stocks"), table(plant, "purchases")
     quantities = simulate(window_for(TODAY))
     for energy, issue_meter in (("raw_coal", "M-C-101"), ("coke", "M-K-101")):
-        mine = stocks[stocks["energy_code"] == energy].assign(
-            quantity=lambda rows: rows["quantity"].map(Decimal)
-        )
+        mine = stocks[stocks["energy_code"] == energy].assign(quantity=lambda rows: rows["quantity"].map(Decimal))
         opening = mine[mine["kind"] == "opening"].set_index("date")["quantity"]
         closing = mine[mine["kind"] == "closing"].set_index("date")["quantity"]
         assert len(opening) == 14
@@ -350,9 +346,7 @@ def test_small_plant(tmp_path: Path, days: int) -> None:
     assert rows["read_at"].min() >= pd.Timestamp(TODAY - timedelta(days=days), tz=ZONE)
     assert rows["read_at"].max() == pd.Timestamp(TODAY, tz=ZONE)
     assert len(rows) < 1400 * days
-    words = {
-        word for text in table(tmp_path, "flows")["measured_by"] for word in text.split() if "M-" in word
-    }
+    words = {word for text in table(tmp_path, "flows")["measured_by"] for word in text.split() if "M-" in word}
     assert words <= SMALL_METERS
 
 

@@ -93,7 +93,15 @@ def test_bounds_and_choices_say_what_is_allowed() -> None:
 
 
 def test_headers_are_found_whatever_their_case_width_spaces_and_units() -> None:
-    header = ["序号", "Meter Code", "计量器具名称*", "ENERGY_CODE ", "读数类型（必填）", "单位", "额定功率(kW)"]
+    header = [
+        "序号",
+        "Meter Code",
+        "计量器具名称*",
+        "ENERGY_CODE ",
+        "读数类型（必填）",
+        "单位",
+        "额定功率(kW)",
+    ]
     positions, unknown = METERS.match(header, "meters.csv")
     assert positions == {"meter_code": 1, "name": 2, "energy_code": 3, "reading_kind": 4, "unit": 5}
     assert unknown == ["序号", "额定功率(kW)"]

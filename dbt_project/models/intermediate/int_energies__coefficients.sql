@@ -82,7 +82,7 @@ chosen as (
             and stretches.valid_from < heat_values.valid_to
     where stretches.valid_to is not null
     order by
-        stretches.site_code, stretches.energy_code, stretches.valid_from,
+        stretches.site_code asc, stretches.energy_code asc, stretches.valid_from asc,
         definitions.valid_from desc nulls last, heat_values.valid_from desc nulls last
 ),
 

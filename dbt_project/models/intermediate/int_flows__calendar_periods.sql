@@ -50,7 +50,7 @@ sums as (
 
 select
     sums.*,
-    coalesce(named.missing_meters, '{}'::text []) as missing_meters
+    coalesce(named.missing_meters, '{}'::text[]) as missing_meters
 from sums
 left join named
     on

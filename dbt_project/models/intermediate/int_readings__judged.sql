@@ -109,10 +109,10 @@ select
             and us_before is not null
             and us_after is not null
             and not (
-                {{ is_plausible_step('value_before', 'value', 'read_us - us_before', 'register_max', 'max_per_hour', 'multiplier') }}
-                and {{ is_plausible_step('value', 'value_after', 'us_after - read_us', 'register_max', 'max_per_hour', 'multiplier') }}
+                {{ is_plausible_step('value_before', 'value', 'read_us - us_before') }}
+                and {{ is_plausible_step('value', 'value_after', 'us_after - read_us') }}
             )
-            and {{ is_plausible_step('value_before', 'value_after', 'us_after - us_before', 'register_max', 'max_per_hour', 'multiplier') }}
+            and {{ is_plausible_step('value_before', 'value_after', 'us_after - us_before') }}
             then 'outlier'
         else 'accepted'
     end as verdict,

@@ -87,8 +87,8 @@ select
     to_us,
     from_value,
     to_value,
-    {{ register_step('from_value', 'to_value', 'register_max') }} as step,
-    {{ is_plausible_step('from_value', 'to_value', 'to_us - from_us', 'register_max', 'max_per_hour', 'multiplier') }}
+    {{ register_step('from_value', 'to_value') }} as step,
+    {{ is_plausible_step('from_value', 'to_value', 'to_us - from_us') }}
     as is_plausible
 from pairs
 where from_us is not null

@@ -34,8 +34,8 @@ starts as (
     from days
     cross join lateral (
         values
-        ('day', stat_date, stat_date + 1),
-        ('week', date_trunc('week', stat_date)::date, date_trunc('week', stat_date)::date + 7),
+        ('day', days.stat_date, days.stat_date + 1),
+        ('week', date_trunc('week', days.stat_date)::date, date_trunc('week', days.stat_date)::date + 7),
         (
             'month',
             {{ month_first_date('stat_month', 'month_start_day') }},

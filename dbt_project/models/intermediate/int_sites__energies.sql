@@ -4,14 +4,14 @@ with own as (
     select distinct on (site_code, energy_code)
         site_code, energy_code, name, unit, class, statistic_code
     from {{ ref('stg_ledger__energies') }}
-    order by site_code, energy_code, valid_from desc
+    order by site_code asc, energy_code asc, valid_from desc
 ),
 
 seeded as (
     select distinct on (energy_code)
         energy_code, name, unit, class, statistic_code
     from {{ ref('reference_energies') }}
-    order by energy_code, valid_from desc
+    order by energy_code asc, valid_from desc
 )
 
 select

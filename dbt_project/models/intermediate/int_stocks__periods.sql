@@ -18,7 +18,7 @@ levels as (
 opening_levels as (
     select distinct on (site_code, energy_code, boundary_date) *
     from levels
-    order by site_code, energy_code, boundary_date, kind desc
+    order by site_code asc, energy_code asc, boundary_date asc, kind desc
 ),
 
 closing_levels as (

@@ -79,9 +79,7 @@ def purchases(simulation: Simulation) -> list[Row]:
     rows = []
     for fuel in (COAL, COKE):
         for day, quantity in deliveries(simulation, fuel).items():
-            rows.append(
-                _bought(fuel.energy_code, day, quantity, fuel.decimals, fuel.cny_per_t, fuel.supplier)
-            )
+            rows.append(_bought(fuel.energy_code, day, quantity, fuel.decimals, fuel.cny_per_t, fuel.supplier))
     bills = (
         ("electricity", ("M-E-001", "M-E-002"), 2, 0.56, "purchase", "合成供电公司"),
         ("natural_gas", ("M-G-001",), 1, 3.05, "purchase", "合成燃气公司"),

@@ -105,9 +105,7 @@ def read_interval(simulation: Simulation, meter: Mapping[str, str]) -> Series:
 def read_rate(simulation: Simulation, meter: Mapping[str, str]) -> Series:
     """Mean power or flow per hour of the quarter-hour that begins at the stamp."""
     at = simulation.window.edges()[:-1]
-    return Series.of(
-        meter["meter_code"], at, rounded_keeping_sum(simulation.by_meter[meter["meter_code"]] * 4)
-    )
+    return Series.of(meter["meter_code"], at, rounded_keeping_sum(simulation.by_meter[meter["meter_code"]] * 4))
 
 
 def read_by_hand(simulation: Simulation, meter: Mapping[str, str], first: float) -> Series:

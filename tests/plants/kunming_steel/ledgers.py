@@ -100,9 +100,7 @@ def write_ledgers(folder: Path, window: Window, meters: Collection[str], events:
     """All ledger files of the package, kept to the given meters and the flows they measure."""
     for name in STATIC_LEDGERS:
         # Excel on a Chinese machine writes its UTF-8 with a BOM.
-        write_table(
-            folder / f"{name}.csv", template(name), encoding="utf-8-sig" if name == "persons" else "utf-8"
-        )
+        write_table(folder / f"{name}.csv", template(name), encoding="utf-8-sig" if name == "persons" else "utf-8")
     write_table(
         folder / "meters.csv",
         [_meter(row, window) for row in template("meters") if row["meter_code"] in meters],
@@ -142,9 +140,7 @@ def _meter(row: Row, window: Window) -> Row:
         "installed_on": installed.isoformat(),
         "connected_system": "能耗在线监测端系统" if row["reading_kind"] != "manual" else "人工抄表",
         "status": "faulty" if is_faulty else "normal",
-        "status_since": (
-            window.end - timedelta(days=FAULTY_METERS[code]) if is_faulty else installed
-        ).isoformat(),
+        "status_since": (window.end - timedelta(days=FAULTY_METERS[code]) if is_faulty else installed).isoformat(),
         "calibration_state": "未检定" if is_uncalibrated else "合格",
         "last_calibrated_on": "" if is_uncalibrated else last.isoformat(),
         "next_calibration_on": "" if is_uncalibrated else _months_later(last, cycle).isoformat(),

@@ -96,17 +96,13 @@ def _write_readings(folder: Path, window: Window, recorded: Recorded) -> None:
     incoming, standby = (recorded.main[code] for code in GATEWAYS)
     idle = incoming.where((incoming.at <= real_bounds[0]) | (incoming.at > real_bounds[1]))
     write_series(folder / "incoming_electricity_synthetic.csv.gz", [idle, standby])
-    is_manual = {
-        code for code, series in recorded.main.items() if (series.quality == instruments.MANUAL).any()
-    }
+    is_manual = {code for code, series in recorded.main.items() if (series.quality == instruments.MANUAL).any()}
     write_series(
         folder / "manual_synthetic.csv",
         [recorded.main[code] for code in sorted(is_manual)],
         recorded.unreadable,
     )
-    ordinary = {
-        code: series for code, series in recorded.main.items() if code not in is_manual | set(GATEWAYS)
-    }
+    ordinary = {code: series for code, series in recorded.main.items() if code not in is_manual | set(GATEWAYS)}
     feeders = [series for code, series in ordinary.items() if code.startswith("M-E")]
     for year in range(window.start.year, window.end.year + 1):
         span = window.epoch(date(year, 1, 1)), window.epoch(date(year + 1, 1, 1))
@@ -140,9 +136,7 @@ def _write_real(path: Path, window: Window) -> None:
     _write_packed(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
-def write_series(
-    path: Path, parts: Sequence[Series], unreadable: Sequence[tuple[str, int, str]] = ()
-) -> None:
+def write_series(path: Path, parts: Sequence[Series], unreadable: Sequence[tuple[str, int, str]] = ()) -> None:
     """One readings file. Parquet has typed columns with UTC instants, CSV local time with its offset."""
     at = np.concatenate([part.at for part in parts])
     lengths = [len(part) for part in parts]

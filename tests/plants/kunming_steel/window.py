@@ -65,11 +65,7 @@ class Window:
 
     def month_starts(self) -> list[date]:
         """First days of the months that begin in the window."""
-        return [
-            day
-            for day in (self.start + timedelta(days=number) for number in range(self.days))
-            if day.day == 1
-        ]
+        return [day for day in (self.start + timedelta(days=number) for number in range(self.days)) if day.day == 1]
 
 
 def window_for(today: date, *, original_dates: bool = False) -> Window:

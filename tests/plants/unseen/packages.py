@@ -198,12 +198,15 @@ def write_readings(folder: Path, name: str, plant: Plant, readings: Sequence[Rea
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.{style.readings}"
     if style.readings == "parquet":
+        moments = [datetime.fromtimestamp(int(reading.at), UTC) for reading in readings]
+        stamps = pa.array(moments, pa.timestamp("us", tz="UTC"))
+        if style.stamps == "local":
+            zone = ZoneInfo(plant.timezone)
+            local = [moment.astimezone(zone).replace(tzinfo=None) for moment in moments]
+            stamps = pa.array(local, pa.timestamp("us"))
         columns = {
             "meter_code": [reading.meter_code for reading in readings],
-            "read_at": pa.array(
-                [datetime.fromtimestamp(int(reading.at), UTC) for reading in readings],
-                pa.timestamp("us", tz="UTC"),
-            ),
+            "read_at": stamps,
             "value": [float(reading.value or 0) for reading in readings],
             "quality": [reading.quality for reading in readings],
             "revision": [reading.revision for reading in readings],
@@ -240,9 +243,7 @@ def write_workbook(path: Path, plant: Plant, style: Style) -> Path:
     book = openpyxl.Workbook()
     book.remove(book.active)
     aliases = style.aliases or {}
-    tables = ledger_tables(plant, style.stamps) | {
-        "readings": reading_rows(plant, plant.readings, style.stamps)
-    }
+    tables = ledger_tables(plant, style.stamps) | {"readings": reading_rows(plant, plant.readings, style.stamps)}
     for name, rows in tables.items():
         sheet = book.create_sheet(name)
         sheet.append([aliases.get(column, column) for column in rows[0]])
@@ -275,4 +276,6 @@ _CELLS: dict[str, Callable[[str], object]] = {
 def _cell(column: str, text: str) -> object:
     if not text:
         return None
+    if column in ("meter_code", "measured_by") and text.isdecimal() and not text.startswith("0"):
+        return int(text)  # what a spreadsheet makes of a code of digits
     return _CELLS[column](text) if column in _CELLS else text

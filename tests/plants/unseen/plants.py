@@ -16,7 +16,7 @@ from tests.reference.periods import period_bounds
 SEEDS = Path(__file__).parents[3] / "dbt_project/seeds/reference_energies.csv"
 
 #: Codes with '-' and '.' and codes of digits only are all allowed by contract §1.
-METER_CODES = ("EM-{:02d}", "G.{:02d}", "{:04d}", "m_{:02d}-a.b")
+METER_CODES = ("EM-{:02d}", "G.{:02d}", "{:04d}", "1{:03d}", "m_{:02d}-a.b")
 ENERGIES = ("electricity", "natural_gas", "oxygen", "steam.own", "coal-local", "sludge")
 ITEMS = ("purchase", "export", "production", "living", "conversion_in", "conversion_out", "recovery", "loss")
 

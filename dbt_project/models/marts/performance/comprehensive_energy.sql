@@ -19,7 +19,7 @@ totals as (
         {% endfor -%}
         coalesce(
             array_agg(distinct energy_code order by energy_code) filter (where tce_equivalent is null),
-            '{}'::text []
+            '{}'::text[]
         ) as missing_energies
     from counted
     group by site_code, period_type, period_start

@@ -50,7 +50,7 @@ select
     case
         -- In an hour without a row all of them were silent.
         when sums.hour_count < calendar.period_hours then all_meters.meters
-        else coalesce(named.missing_meters, '{}'::text [])
+        else coalesce(named.missing_meters, '{}'::text[])
     end as missing_meters,
     sums.quantity,
     sums.tce_equivalent,

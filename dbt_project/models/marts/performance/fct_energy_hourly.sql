@@ -65,7 +65,7 @@ judged as (
                                 and known.hour_start = summed.hour_start
                         )
                 )
-            else '{}'::text []
+            else '{}'::text[]
         end as missing_meters
     from summed
     inner join term_counts

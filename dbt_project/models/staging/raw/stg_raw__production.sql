@@ -12,7 +12,8 @@ with ranked as (
         documents.batch_id,
         documents.line,
         dense_rank() over (
-            partition by documents.site_code, documents.product_code, documents.period_start, documents.period_end, documents.org_code
+            partition by
+                documents.site_code, documents.product_code, documents.period_start, documents.period_end, documents.org_code
             order by documents.batch_id desc
         ) as batch_rank
     from {{ source('raw', 'production') }} as documents
