@@ -109,7 +109,7 @@ def _refused_rows(report: LoadReport) -> list[str]:
         ids = _ranges(batch_ids)
         lines.append(
             f'  另有 {count - len(rows)} 行。全部查询：psql "$(nengduan dsn --role audit)" -c '
-            f'"select * from quarantine.rejected_rows where {ids} order by batch_id, line"'  # noqa: S608 (shown, not run)
+            f'"select * from quarantine.rejected_rows where {ids} order by batch_id, line"'
         )
     return lines
 

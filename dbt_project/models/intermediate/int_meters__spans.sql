@@ -36,7 +36,10 @@ register_spans as (
             steps.site_code = parts.site_code
             and steps.meter_code = parts.meter_code
             and parts.part_number between steps.from_part_number and steps.to_part_number
-    where steps.from_part_number <> steps.to_part_number
+    where
+        steps.from_part_number <> steps.to_part_number
+        -- A reading at the very cut leaves nothing of the span on its other side.
+        and greatest(steps.from_us, parts.starts_us) < least(steps.to_us, parts.ends_us)
 ),
 
 timed as (
