@@ -108,7 +108,7 @@ def _refused_rows(report: LoadReport) -> list[str]:
     if count > len(rows):
         ids = _ranges(batch_ids)
         lines.append(
-            f'  另有 {count - len(rows)} 行。全部查询：psql "$(nengduan dsn --role audit)" -c '
+            f'  另有 {count - len(rows)} 行。全部查询：psql "$(nengduan dsn --role audit)" -c '  # noqa: S608 (shown, not run)
             f'"select * from quarantine.rejected_rows where {ids} order by batch_id, line"'
         )
     return lines
