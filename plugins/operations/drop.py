@@ -15,10 +15,13 @@ log = logging.getLogger(__name__)
 
 def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
     """Land the new files of one kind of a package in the drop folder; what it brought, for XCom."""
-    from ingestion.package import open_package
+    from ingestion.package import PackageError, open_package
 
-    opened = open_package(settings.load().drop_folder / package)
-    reports = pipeline.land(kind, opened, load_id, datetime.now(UTC))
+    try:
+        opened = open_package(settings.load().drop_folder / package)
+        reports = pipeline.land(kind, opened, load_id, datetime.now(UTC))
+    except PackageError as error:  # trying again changes nothing: a person must
+        return {"package": package, "batch_ids": [], "refused": [str(error)]}
     for report in reports:
         log.info(
             "%s: %s, %d rows, %d landed, %d rejected",
@@ -31,7 +34,12 @@ def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
     return {
         "package": package,
         "batch_ids": [one.batch_id for one in reports if one.batch_id is not None and not one.is_repeat],
-        "refused": [f"{package}/{one.file}：{one.status_reason}" for one in reports if one.status == "refused"],
+        # What was refused before was told before.
+        "refused": [
+            f"{package}/{one.file}：{one.status_reason}"
+            for one in reports
+            if one.status == "refused" and not one.is_repeat
+        ],
     }
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import psycopg
 from psycopg.rows import dict_row
 
 from ingestion import warehouse
@@ -44,7 +45,12 @@ def load(path: Path) -> None:
         from plugins.operations.pipeline import run_package
 
         report = run_package(path.absolute(), announce=progress.step)
-        lines = [*_batches(report), *_refused_rows(report), *_warnings(report), *_outcome(report, log_path)]
+        try:
+            refused_rows = _refused_rows(report)
+        except psycopg.Error as error:
+            logging.getLogger(__name__).exception("the refused rows can't be listed")
+            refused_rows = ["", f"被拒收的行读取失败：{str(error).strip().splitlines()[0]}"]
+        lines = [*_batches(report), *refused_rows, *_warnings(report), *_outcome(report, log_path)]
     click.echo("\n".join(lines))
     sys.exit(0 if report.is_passed else 1)
 

@@ -93,15 +93,17 @@ def run_package(path: Path, now: datetime | None = None, announce: Announce = _u
 
 
 def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> None:
-    with _stage(report, "package", announce):
+    with _stage(report, "package", announce) as (stage, _):
         from ingestion.package import open_package
 
         package = open_package(path)
+        stage.warnings = package.notices
     for kind in LANDINGS:
         with _stage(report, kind, announce) as (stage, say):
             landed = land(kind, package, report.load_id, now, say)
             report.batches += landed
             stage.problem = refusals(landed)
+            stage.warnings = tuple(notice for one in landed for notice in one.notices)
     with _stage(report, "batch_gate", announce) as (stage, say):
         verdicts = judge_landed(report.run_id, [one.batch_id for one in report.batches], now, say)
         report.verdicts = {int(verdict.batch_id or 0): verdict for verdict in verdicts}

@@ -17,6 +17,7 @@ from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
 import click
+import psycopg
 import requests
 
 from ingestion import dropfolder
@@ -72,9 +73,21 @@ def bring_up(progress: Progress, *, with_sample: bool = True) -> None:
             wait_for_superset(settings, say)
 
     in_parallel(airflow_track, superset_track)
+    if not with_sample:
+        build_empty_marts(settings, progress)
     sync_dashboards(settings, progress)
     print_plant(settings, progress)
     print_access(settings, progress)
+
+
+def build_empty_marts(settings: Settings, progress: Progress) -> None:
+    """The dashboards are checked against the marts, so these have to stand before the first plant comes."""
+    with psycopg.connect(settings.url("transform")) as connection:
+        row = connection.execute("select to_regclass('marts.performance_by_type') is not null").fetchone()
+    if row and row[0]:
+        return
+    with progress.step("Building the marts") as say, building.warehouse_lock(say):
+        building.run_dbt("first-build", say)
 
 
 def in_parallel(*tracks: Callable[[], None]) -> None:
