@@ -91,11 +91,7 @@ def prepare(settings: Settings, say: Say = lambda _: None) -> None:
         note(settings, "migrations", wanted["migrations"])
     if done.get("seeds") != wanted["seeds"]:
         say("loading reference data")
-        try:
-            seed(settings)
-        except DatabaseError as error:  # DEVELOPMENT ONLY
-            say(str(error))
-            return
+        seed(settings)
         note(settings, "seeds", wanted["seeds"])
 
 
