@@ -1,6 +1,6 @@
 """What a table of a plant package is: its columns, their types, keys and references, as data.
 
-The tables themselves are declared in ``ingestion.ledgers.tables``, ``ingestion.erp.tables`` and
+The tables themselves are declared in ``ingestion.ledgers.resources.ALL``, ``ingestion.erp.tables`` and
 ``ingestion.readings``; every check is driven from there, none is written for one table alone
 where a declaration can say it.
 """

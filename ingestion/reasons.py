@@ -80,7 +80,7 @@ TEXTS: dict[Reason, str] = {
     Reason.REFUSED_REFERENCE: "{column} 的“{value}”所指的{table}第 {line} 行被拒绝，这一行因此也不能导入。请先改正那一行。",
     Reason.VALIDITY_REVERSED: "valid_to “{value}”不晚于 valid_from “{other}”，有效期为空。有效期左闭右开，请核对。",
     Reason.VALIDITY_OVERLAP: "{column} 为“{value}”的有效期与{other}重叠，同一天会有两个取值。请给较早的一行填写 valid_to。",
-    Reason.PERIOD_REVERSED: "period_end “{value}”不晚于 period_start “{other}”，期间为空。期间左闭右开，请核对。",
+    Reason.PERIOD_REVERSED: "period_end “{value}”早于 period_start “{other}”。期间左闭右开，请核对两个日期。",
     Reason.PARENT_CYCLE: "parent_code 构成循环：{value}。请改正上级单位。",
     Reason.SAME_NODE: "from_node 与 to_node 都是“{value}”，能流必须连接两个不同的节点。请改正其中一个。",
     Reason.SITE_NOT_SINGLE: "site 表必须恰好有一行，这里有 {value} 行。请只保留本单位一行。",

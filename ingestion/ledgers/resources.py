@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ingestion.declarations import Extra, Kind, Reference, Table
-from ingestion.ledgers import tables
+from ingestion.ledgers import metering, tables
 from ingestion.ledgers.tables import ORG, REMARK, ZERO, _c, energy
 
 EQUIPMENT = Table(
@@ -155,9 +155,9 @@ ALL: tuple[Table, ...] = (
     PRODUCTS,
     EQUIPMENT,
     tables.NODES,
-    tables.METERS,
+    metering.METERS,
     tables.FLOWS,
-    tables.METER_EVENTS,
+    metering.METER_EVENTS,
     PERSONS,
     SHIFTS,
     TARIFFS,

@@ -78,8 +78,10 @@ def everything() -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every schema that ingestion writes: two loads must not differ."""
     with warehouse.connect("audit") as connection:
         tables = connection.execute(
-            """select table_schema, table_name from information_schema.tables
-            where table_schema in ('ledger', 'raw', 'ops', 'quarantine') and table_type = 'BASE TABLE'"""
+            """select relnamespace::regnamespace::text, relname from pg_class
+            where relnamespace in ('ledger'::regnamespace, 'raw'::regnamespace, 'ops'::regnamespace,
+                'quarantine'::regnamespace)
+            and relkind in ('r', 'p') and not relispartition"""
         ).fetchall()
         return {
             f"{schema}.{name}": sorted(

@@ -189,7 +189,7 @@ def test_readings_of_an_unregistered_site_are_refused(tmp_path: Path) -> None:
 ERP = {
     "production": "product_code,period_start,period_end,quantity,org_code\n"
     'P1,2026-01-01,2026-02-01,"1,234.50",W1\nP1,2026-01-01,2026-02-01,1,\nP9,2026-01-01,2026-02-01,5,\n'
-    "P1,2026-02-01,2026-02-01,5,\nP1,2026-01-01,2026-02-01,,\n",
+    "P1,2026-02-02,2026-02-01,5,\nP1,2026-01-01,2026-02-01,,\n",
     "purchases": "energy_code,date,quantity,usage\nraw_coal,2026/1/5,10,工业\ndiesel,46027,--,\nraw_coal,2026-01-05,10,工业\n",
     "stocks": "能源编码,日期,数量,类型\nraw_coal,2026-01-31,7,期末\nraw_coal,2026-01-31,8,\n",
 }

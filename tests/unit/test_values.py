@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ingestion.declarations import Column, Kind
+from ingestion.ledgers.metering import METERS
 from ingestion.ledgers.resources import ALL
-from ingestion.ledgers.tables import FLOWS, METERS, SITE
+from ingestion.ledgers.tables import FLOWS, SITE
 from ingestion.reasons import TEXTS, FileRefused, Reason
 from ingestion.values import CellError, parse
 
