@@ -19,7 +19,7 @@ this DAG.
 **Triage.** `report_problems` red: a file was refused (half-written, truncated, no such site), or
 its batch held by the gate (wrong unit, wrong clock, unknown meters); the message names it and says
 what to do. The other files have gone on. A batch that was held because the ledger was wrong:
-correct the ledger, then `nengduan load` the package; it is judged again. Single refused rows never
+correct the ledger, and the run that imports it judges the batch again. Single refused rows never
 fail a run: `quarantine.rejected_rows` lists them. Other tasks red: read the task's log; a retry is
 harmless.
 

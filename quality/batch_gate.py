@@ -27,6 +27,13 @@ def pending_batches() -> list[int]:
         return [row[0] for row in rows]
 
 
+def held_batches() -> list[int]:
+    """Batches that an earlier gate held: what the ledger has learnt since may have made them good."""
+    with warehouse.connect("ingest") as connection:
+        rows = connection.execute("select batch_id from ops.batches where status = 'held' order by batch_id")
+        return [row[0] for row in rows]
+
+
 def judge_batch(batch_id: int) -> Verdict:
     return judge_batches([batch_id])[0]
 

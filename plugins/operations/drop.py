@@ -36,9 +36,7 @@ def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
         "batch_ids": [one.batch_id for one in reports if one.batch_id is not None and not one.is_repeat],
         # What was refused before was told before.
         "refused": [
-            f"{package}/{one.file}：{one.status_reason}"
-            for one in reports
-            if one.status == "refused" and not one.is_repeat
+            f"{package}：{one.status_reason}" for one in reports if one.status == "refused" and not one.is_repeat
         ],
     }
 

@@ -145,15 +145,20 @@ def judge_landed(
     now: datetime | None = None,
     say: Say = lambda _: None,
 ) -> list[Verdict]:
-    """Judge every batch that waits for it, and those of ``batch_ids`` that were held before.
+    """Judge every batch that waits for it, those of ``batch_ids``, and all that were held before.
 
-    An interrupted load leaves landed batches behind; whoever comes next judges them too.
+    An interrupted load leaves landed batches behind; whoever comes next judges them too. A batch that was
+    held is judged again, so that it does not matter whether a meter or its readings came first. The verdicts
+    of those that stay held are left out: they were told when they came, and are not this load's.
     """
-    from quality.batch_gate import judge_batches, pending_batches
+    from quality.batch_gate import held_batches, judge_batches, pending_batches
 
     with building.warehouse_lock(say):
-        waiting = {*pending_batches(), *(one for one in batch_ids if one is not None)}
-        return judge_batches(waiting, run_id, now)
+        own = {*pending_batches(), *(one for one in batch_ids if one is not None)}
+        if not own:
+            return []
+        verdicts = judge_batches({*own, *held_batches()}, run_id, now)
+        return [verdict for verdict in verdicts if verdict.batch_id in own or verdict.is_passed]
 
 
 def build_marts(run_id: str, say: Say = lambda _: None, *, only_news: bool = False) -> Path | None:

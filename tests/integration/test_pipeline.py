@@ -187,6 +187,28 @@ def test_two_loads_at_once_do_not_break_one_another(warehouse: Settings, tmp_pat
     }
 
 
+def test_readings_that_came_before_their_meters_count_once_the_ledger_knows_them(
+    warehouse: Settings, tmp_path: Path
+) -> None:
+    """Order of arrival changes nothing, also where a whole batch was held for want of its meters."""
+    unknown = "meter_code,name,energy_code,reading_kind,unit,interval_minutes,max_per_hour\n"
+    first = plant("S1") | {"meters": unknown, "readings/early": readings("M1", 10, count=192)}
+    first["flows"] = first["flows"].splitlines()[0] + "\n"
+    early = pipeline.run_package(write(tmp_path / "first" / "S1", first), NOW)
+    assert stages(early)["batch_gate"] is False
+    assert fetch("select status from ops.batches where kind = 'readings'") == [("held",)]
+
+    # Another load that does not cure it is not blamed for it, and raises no second alarm.
+    other = pipeline.run_package(write(tmp_path / "S2", plant("S2")), NOW)
+    assert other.is_passed, stages(other)
+    assert fetch("select count(*) from ops.events where kind = 'batch_held'") == [(1,)]
+
+    late = pipeline.run_package(write(tmp_path / "second" / "S1", plant("S1")), NOW)
+    assert late.is_passed, stages(late)
+    assert fetch("select status from ops.batches where kind = 'readings'") == [("accepted",)]
+    assert energy() == {"F1": Decimal(1920)}
+
+
 def test_the_lock_lets_one_work_and_says_that_others_wait(warehouse: Settings) -> None:
     told: list[str] = []
     order: list[str] = []

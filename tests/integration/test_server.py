@@ -18,9 +18,10 @@ WRITE_BATCH = (
 MAKE_MART = "create table marts.figures as select 1 as quantity"
 
 
-def run(role: str, statement: str) -> None:
+def run(role: str, statement: str) -> int:
+    """How many rows the statement gave or changed."""
     with connections.connect(role) as connection:
-        connection.execute(statement.encode())
+        return connection.execute(statement.encode()).rowcount
 
 
 def test_a_second_call_changes_nothing(warehouse: Settings) -> None:
@@ -57,12 +58,12 @@ def test_no_role_gets_in_with_a_wrong_password(warehouse: Settings, role: str) -
 
 def test_each_role_may_do_its_work(warehouse: Settings) -> None:
     run("ingest", "select raw.ensure_readings_month('2026-10-05')")
-    run("ingest", "insert into raw.readings values ('S', 'M', '2026-10-05', 1, 'good', 0, 1, 2)")
-    run("ingest", WRITE_BATCH)
-    run("transform", "select * from raw.readings")
+    assert run("ingest", "insert into raw.readings values ('S', 'M', '2026-10-05', 1, 'good', 0, 1, 2)") == 1
+    assert run("ingest", WRITE_BATCH) == 1
+    assert run("transform", "select * from raw.readings") == 1
     run("transform", MAKE_MART)
-    run("bi", "select * from marts.figures")
-    run("audit", "select * from marts.figures, raw.readings, ops.batches, quarantine.rejected_rows")
+    assert run("bi", "select * from marts.figures") == 1
+    assert run("audit", "select * from marts.figures, raw.readings, ops.batches, quarantine.rejected_rows") == 0
 
 
 @pytest.mark.parametrize(

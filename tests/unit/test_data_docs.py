@@ -16,7 +16,8 @@ NOW = datetime(2026, 6, 10, tzinfo=UTC)
 PAGE = (
     '<html><head><script src="https://cdn.example/x.js"></script>'
     '<link rel="stylesheet" href="https://cdn.example/x.css"><style>a{background:url(\'https://x.example/i.png\')}'
-    "</style></head><body>读数<img\n class='a' src=\"https://x.example/logo.png\"><footer>x</footer></body></html>"
+    '</style></head><body>读数<h5>Status: </h5><a href="../../expectations/batches.html">s</a>'
+    "<img\n class='a' src=\"https://x.example/logo.png\"><footer>x</footer></body></html>"
 )
 
 
@@ -62,4 +63,16 @@ def test_pages_fetch_nothing_from_outside(root: Path) -> None:
     assert "http" not in page
     assert "读数" in page
     assert 'href="../../style.css"' in page
+    assert "<h1>批次</h1>" in page
+    assert "结果：" in page
+    assert "expectations" not in page
+
+
+def test_what_was_found_stands_on_top_and_is_escaped(root: Path) -> None:
+    outcome = Outcome("batches", "x", "说明", "warning", "文件 {file} 有误", 3, ({"file": "<b>a.csv"},))
+    folder = data_docs.publish("batch", "run", NOW, Validation((outcome,), {"batches": PAGE}))
+    page = (folder / "batches.html").read_text(encoding="utf-8")
+    assert "文件 &lt;b&gt;a.csv 有误" in page
+    assert page.index("文件 &lt;b&gt;") < page.index("读数")
+    assert "2026-06-10 08:00" in page
     assert (root / "style.css").is_file()

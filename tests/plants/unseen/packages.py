@@ -214,7 +214,7 @@ def write_readings(folder: Path, name: str, plant: Plant, readings: Sequence[Rea
         pq.write_table(pa.table(columns), path)
         return path
     content = csv_bytes(reading_rows(plant, readings, style.stamps), style)
-    path.write_bytes(gzip.compress(content) if style.readings == "csv.gz" else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if style.readings == "csv.gz" else content)
     return path
 
 
