@@ -159,7 +159,9 @@ def test_a_column_that_the_marts_lack_is_named(marts: Settings, monkeypatch: pyt
     def spoilt() -> Assets:
         assets = read()
         dataset = assets["datasets/warehouse/energy_by_type.yaml"]
-        dataset["sql"] = dataset["sql"].replace("measures.reason,", "")
+        renamed = dataset["sql"].replace(" as reason,", " as cause,")
+        assert renamed != dataset["sql"], "the dataset names its reason otherwise: spoil it otherwise"
+        dataset["sql"] = renamed
         return assets
 
     monkeypatch.setattr(files, "read", spoilt)
