@@ -7,25 +7,14 @@ the sample plant.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 
 from ingestion import settings as configuration
 from ingestion.settings import Settings
 from plugins.operations import server
-from plugins.operations.building import BuildError, run_dbt, warehouse_lock
+from plugins.operations.building import BuildError, models_checksum, run_dbt, warehouse_lock
 
 ITEM = "models"
-
-
-def models_checksum(settings: Settings) -> str:
-    """Changes with any model, macro, seed or setting of the dbt project."""
-    digest = hashlib.sha256()
-    for path in sorted(settings.dbt_project.rglob("*")):
-        inside = path.relative_to(settings.dbt_project)
-        if path.is_file() and inside.parts[0] not in ("target", "logs"):
-            digest.update(str(inside).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def build_once(settings: Settings) -> bool:

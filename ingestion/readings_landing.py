@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from ingestion import batches, readings
+from ingestion import batches, marks, readings
 from ingestion import rejections as quarantine
 from ingestion.batches import Batch, BatchReport
 from ingestion.package import PackageFile, ReadingsSource
@@ -134,6 +134,7 @@ def _copy(connection: Connection, batch: Batch, batch_id: int, spool: _Spool, no
         batches.insert(connection, batch, batch_id)
         if spool.landed:
             batches.copy(connection, "raw.readings", COPY_COLUMNS, _chunks(spool.lines))
+            marks.mark_readings(connection, batch_id)
         if spool.rejected:
             batches.copy(connection, "quarantine.rejected_at_landing", quarantine.COPY_COLUMNS, _chunks(spool.refused))
     return batch.report(batch_id, notices=notices)

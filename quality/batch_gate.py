@@ -14,7 +14,7 @@ from uuid import uuid4
 import psycopg
 from psycopg.rows import dict_row
 
-from ingestion import settings, warehouse
+from ingestion import marks, settings, warehouse
 from quality import data_docs, results, thresholds
 from quality.validation import Asset, validate
 from quality.verdict import Finding, GateError, Outcome, Verdict, tell
@@ -113,6 +113,8 @@ def _settle(connection: psycopg.Connection[Any], batch: dict[str, Any], verdict:
     )
     if updated.rowcount != 1:
         raise GateError(f"批次 {verdict.batch_id} 已被另一进程处理")
+    if status == "accepted" and batch["kind"] == "erp":
+        marks.mark_documents(connection, batch["batch_id"])
     if status == "held" and (batch["status"], batch["status_reason"]) != ("held", verdict.reason):
         results.raise_event(
             connection,

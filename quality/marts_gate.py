@@ -11,10 +11,14 @@ from quality.verdict import Finding, Verdict, tell
 
 
 def judge_marts(run_id: str, now: datetime | None = None) -> Verdict:
-    """Judge the marts as they stand. A critical finding raises one alarm; the caller fails its stage."""
+    """Judge what was computed since the gate last passed. A critical finding raises one alarm; the caller fails
+    its stage, and the next gate judges the same again.
+    """
     from quality.suites import marts
 
     now = now or datetime.now(UTC)
+    with warehouse.connect("transform") as connection:
+        seen = [row[0] for row in connection.execute("select mark_id from ops.unjudged")]
     validation = validate(marts.assets(now.isoformat()), settings.load().url("transform"), run_id)
     findings = tuple(
         Finding(
@@ -28,6 +32,8 @@ def judge_marts(run_id: str, now: datetime | None = None) -> Verdict:
     verdict = Verdict(run_id, None, findings)
     with warehouse.connect("transform") as connection:
         results.record(connection, "marts", run_id, validation.outcomes, now)
+        if verdict.is_passed:
+            connection.execute("delete from ops.unjudged where mark_id = any(%s)", [seen])
         if not verdict.is_passed:
             sites = sorted(
                 {

@@ -25,3 +25,15 @@
         end as tce_{{ basis }}_reason{{ ',' if not loop.last }}
     {% endfor -%}
 {%- endmacro %}
+
+{#- The codes that any of a group's arrays names, in order. Nearly all of them are empty. -#}
+{% macro union_of_arrays(column) -%}
+    array(
+        select distinct codes.code
+        from jsonb_array_elements_text(
+            coalesce(jsonb_agg({{ column }}) filter (where {{ column }} <> '{}'), '[]')
+        ) as lists (list)
+        cross join lateral jsonb_array_elements_text(lists.list::jsonb) as codes (code)
+        order by codes.code
+    )
+{%- endmacro %}

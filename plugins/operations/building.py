@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ingestion import settings as configuration
-from ingestion import warehouse
+from ingestion import marks, warehouse
+from ingestion.settings import Settings
+from plugins.operations import passes
 
 log = logging.getLogger(__name__)
 
@@ -50,26 +53,30 @@ def warehouse_lock(say: Say = lambda _: None) -> Iterator[None]:
 
 
 def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
-    """``dbt build`` of every model, snapshot and data test; returns the log. The caller holds the lock.
+    """Compute what is marked (design decision 5), until no mark is left; returns the log. The caller holds the lock.
 
-    Seeds are loaded with the migrations and unit tests belong to development, so both stay out.
+    After an upgrade that changed the models everything is marked first: figures of two versions never mix.
+    Seeds are loaded with the migrations and unit tests belong to development, so both stay out; data tests over
+    whole tables run with the nightly upkeep, since they cost what history has grown to.
     """
     settings = configuration.load()
     log_path = settings.logs / "dbt" / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', run_id)}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     results = settings.home / "dbt" / "target" / "run_results.json"
     results.unlink(missing_ok=True)
-    started_at = datetime.now(UTC)
-    command = [
-        str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build",
-        "--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test",
-    ]  # fmt: skip
+    models = models_checksum(settings)
+    is_new = _built_models() != models
+    if is_new:
+        say("模型有更新，全部重新计算")
+        with warehouse.connect("transform") as connection:
+            marks.mark_range(connection, marks.FIRST_DAY, marks.LAST_DAY, None, "模型更新")
+    command = [sys.executable, "-m", "plugins.operations.passes", *([passes.EVERYTHING] if is_new else [])]
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with log_path.open("a", encoding="utf-8") as output:
         process = subprocess.Popen(
             command,
             cwd=settings.dbt_project,
-            env=settings.dbt_environment(),
+            env=settings.dbt_environment() | {"PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,28 +105,50 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     _forget_logs(log_path.parent)
     if status != 0:
         raise BuildError(f"{_failures(results) or ' | '.join(tail)}；日志 {log_path}")
-    _note_build(run_id, started_at)
+    _note_build(run_id, models)
     return log_path
 
 
-def _note_build(run_id: str, started_at: datetime) -> None:
+def models_checksum(settings: Settings) -> str:
+    """Changes with any model, macro or setting of the dbt project; not with seeds, which are data."""
+    digest = hashlib.sha256()
+    paths = [*(settings.dbt_project / "models").rglob("*.sql"), *(settings.dbt_project / "macros").rglob("*.sql")]
+    for path in sorted([*paths, settings.dbt_project / "dbt_project.yml"]):
+        digest.update(str(path.relative_to(settings.dbt_project)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _built_models() -> str | None:
+    """The models that the marts were last built by."""
+    with warehouse.connect("transform", autocommit=True) as connection:
+        row = connection.execute(
+            "select payload ->> 'models' from ops.events where kind = 'marts_built' order by event_id desc limit 1"
+        ).fetchone()
+    return row[0] if row else None
+
+
+def _note_build(run_id: str, models: str) -> None:
     with warehouse.connect("transform", autocommit=True) as connection:
         connection.execute(
             "insert into ops.events (occurred_at, kind, severity, subject, message, payload)"
-            " values (%s, 'marts_built', 'info', %s, '计算完成', jsonb_build_object('started_at', %s::text))",
-            [datetime.now(UTC), run_id, started_at.isoformat()],
+            " values (%s, 'marts_built', 'info', %s, '计算完成', jsonb_build_object('models', %s::text))",
+            [datetime.now(UTC), run_id, models],
         )
 
 
 def has_news() -> bool:
-    """Whether a batch was accepted that no finished build has seen; such a build began after the verdict."""
+    """Whether a build has anything to do: readings, documents or a ledger that it has not seen.
+
+    A ledger is compared with what was computed from by the build itself, so each accepted one is news.
+    """
     with warehouse.connect("transform", autocommit=True) as connection:
+        if marks.has_open(connection):
+            return True
         row = connection.execute(
             """select exists (
                 select 1 from ops.batches
-                where status = 'accepted' and judged_at >= coalesce(
-                    (select max((payload ->> 'started_at')::timestamptz) from ops.events where kind = 'marts_built'),
-                    '-infinity'
+                where kind = 'ledger' and status = 'accepted' and judged_at >= coalesce(
+                    (select max(occurred_at) from ops.events where kind = 'marts_built'), '-infinity'
                 )
             )"""
         ).fetchone()

@@ -1,45 +1,99 @@
--- One row per flow: what its hours, its days and its months add up to.
-with totals as (
+-- One row per flow that was computed anew: what the hours and the days of its changed days add up to, and what
+-- the days and the months of its changed months do.
+with changed as materialized (
+    select
+        site_code,
+        code as flow_code,
+        unnest(range_agg(daterange(starts_on, ends_on))) as days
+    from ops.unjudged
+    where kind = 'flow'
+    group by site_code, code
+),
+
+hours as (
+    select
+        changed.site_code,
+        changed.flow_code,
+        sum(hours.quantity) as quantity
+    from changed
+    inner join marts.fct_energy_hourly as hours
+        on
+            changed.site_code = hours.site_code
+            and changed.flow_code = hours.flow_code
+            -- A site's day is within a day of the calendar's: for the index.
+            and hours.hour_start >= lower(changed.days) - 2
+            and hours.hour_start < upper(changed.days) + 2
+    where hours.stat_date <@ changed.days
+    group by changed.site_code, changed.flow_code
+),
+
+days as (
+    select
+        changed.site_code,
+        changed.flow_code,
+        sum(days.quantity) as quantity
+    from changed
+    inner join marts.fct_energy_daily as days
+        on
+            changed.site_code = days.site_code
+            and changed.flow_code = days.flow_code
+            and days.stat_date >= lower(changed.days)
+            and days.stat_date < upper(changed.days)
+    group by changed.site_code, changed.flow_code
+),
+
+months as (
+    select distinct
+        months.site_code,
+        months.flow_code,
+        months.period_start,
+        months.quantity
+    from changed
+    inner join marts.fct_energy_monthly as months
+        on
+            changed.site_code = months.site_code
+            and changed.flow_code = months.flow_code
+            and months.period_start < upper(changed.days)
+            and months.period_start > lower(changed.days) - 31
+),
+
+month_days as (
+    select
+        months.site_code,
+        months.flow_code,
+        months.quantity,
+        (
+            select sum(days.quantity)
+            from marts.fct_energy_daily as days
+            where
+                days.site_code = months.site_code
+                and days.flow_code = months.flow_code
+                and days.stat_date >= months.period_start
+                and days.stat_date < (months.period_start + interval '1 month')::date
+        ) as day_quantity
+    from months
+),
+
+month_sums as (
     select
         site_code,
         flow_code,
-        sum(hour_quantity) as hour_quantity,
-        sum(day_quantity) as day_quantity,
-        sum(month_quantity) as month_quantity
-    from (
-        select
-            site_code,
-            flow_code,
-            quantity as hour_quantity,
-            0 as day_quantity,
-            0 as month_quantity
-        from marts.fct_energy_hourly
-        union all
-        select
-            site_code,
-            flow_code,
-            0,
-            quantity,
-            0
-        from marts.fct_energy_daily
-        union all
-        select
-            site_code,
-            flow_code,
-            0,
-            0,
-            quantity
-        from marts.fct_energy_monthly
-    ) as figures
+        sum(quantity) as quantity,
+        sum(day_quantity) as day_quantity
+    from month_days
     group by site_code, flow_code
 )
 
 select
-    site_code,
-    flow_code,
-    coalesce(hour_quantity, 0) as hour_quantity,
-    coalesce(day_quantity, 0) as day_quantity,
-    coalesce(month_quantity, 0) as month_quantity,
-    coalesce(day_quantity, 0) - coalesce(hour_quantity, 0) as day_difference,
-    coalesce(month_quantity, 0) - coalesce(day_quantity, 0) as month_difference
-from totals
+    flows.site_code,
+    flows.flow_code,
+    coalesce(hours.quantity, 0) as hour_quantity,
+    coalesce(days.quantity, 0) as day_quantity,
+    coalesce(month_sums.quantity, 0) as month_quantity,
+    coalesce(month_sums.day_quantity, 0) as month_day_quantity,
+    coalesce(days.quantity, 0) - coalesce(hours.quantity, 0) as day_difference,
+    coalesce(month_sums.quantity, 0) - coalesce(month_sums.day_quantity, 0) as month_difference
+from (select distinct site_code, flow_code from changed) as flows
+left join hours on flows.site_code = hours.site_code and flows.flow_code = hours.flow_code
+left join days on flows.site_code = days.site_code and flows.flow_code = days.flow_code
+left join month_sums on flows.site_code = month_sums.site_code and flows.flow_code = month_sums.flow_code

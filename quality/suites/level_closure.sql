@@ -1,5 +1,14 @@
--- One row per site and energy: on how many fully metered days a finer level adds up to more than the coarser
--- one (sub-meters against the main meter).
+-- One row per site and energy: on how many of the days computed anew and metered in full a finer level adds up
+-- to more than the coarser one (sub-meters against the main meter).
+with changed as materialized (
+    select
+        site_code,
+        unnest(range_agg(daterange(starts_on, ends_on))) as days
+    from ops.unjudged
+    where kind = 'flow'
+    group by site_code
+)
+
 select
     site_code,
     energy_code,
@@ -8,12 +17,19 @@ select
     max(stat_date) filter (where is_unbalanced)::text as last_unbalanced_day
 from (
     select
-        site_code,
-        energy_code,
-        stat_date,
-        coalesce(level_2_quantity > level_1_quantity * (1 + $level_imbalance), false)
-        or coalesce(level_3_quantity > level_2_quantity * (1 + $level_imbalance), false) as is_unbalanced
-    from intermediate.int_levels__closure_daily
-    where least_coverage = 1
+        closure.site_code,
+        closure.energy_code,
+        closure.stat_date,
+        coalesce(closure.level_2_quantity > closure.level_1_quantity * (1 + $level_imbalance), false)
+        or coalesce(closure.level_3_quantity > closure.level_2_quantity * (1 + $level_imbalance), false) as is_unbalanced
+    from changed
+    cross join lateral (
+        select * from intermediate.int_levels__closure_daily as days
+        where
+            days.site_code = changed.site_code
+            and days.stat_date >= lower(changed.days)
+            and days.stat_date < upper(changed.days)
+    ) as closure
+    where closure.least_coverage = 1
 ) as days
 group by site_code, energy_code

@@ -39,8 +39,8 @@ def assets(now: str) -> list[Asset]:
         asset(
             "flow_conservation",
             (
-                "flow_code", "hour_quantity", "day_quantity", "month_quantity", "day_difference",
-                "month_difference",
+                "flow_code", "hour_quantity", "day_quantity", "month_quantity", "month_day_quantity",
+                "day_difference", "month_difference",
             ),
             between(
                 "day_difference", CONSERVED, "critical", "days_conserve_hours",
@@ -51,7 +51,7 @@ def assets(now: str) -> list[Asset]:
             between(
                 "month_difference", CONSERVED, "critical", "months_conserve_days",
                 "每条能流月量之和等于日量之和",
-                "能流 {flow_code} 月量合计 {month_quantity}，日量合计 {day_quantity}，"
+                "能流 {flow_code} 月量合计 {month_quantity}，日量合计 {month_day_quantity}，"
                 "相差 {month_difference}",
             ),
         ),

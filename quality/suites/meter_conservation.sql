@@ -1,20 +1,58 @@
--- One row per meter: what its spans add up to, and what its hours add up to.
-with spans as (
+-- One row per meter that the last pass computed: what its spans add up to within the hours written, and what
+-- the hours add up to. Of a large pass every so many windows are looked at, some 500 in all.
+with windows as (
     select
-        site_code,
-        meter_code,
-        sum(quantity) as span_quantity
-    from intermediate.int_meters__spans
-    group by site_code, meter_code
+        windows.*,
+        mod(windows.window_number, (select 1 + count(*) / 500 from intermediate.int_meters__windows)) = 0 as is_judged
+    from intermediate.int_meters__windows as windows
+    where windows.worker = 0 and windows.is_known
+),
+
+judged as materialized (
+    select * from windows where is_judged
+),
+
+spans as (
+    select
+        judged.site_code,
+        judged.meter_code,
+        sum(
+            case
+                when spans.starts_us >= judged.emit_from_us and spans.ends_us <= judged.emit_to_us then spans.quantity
+                else
+                    spans.quantity
+                    * (least(spans.ends_us, judged.emit_to_us) - greatest(spans.starts_us, judged.emit_from_us))
+                    / (spans.ends_us - spans.starts_us)
+            end
+        ) as span_quantity
+    from judged
+    cross join lateral (
+        select * from intermediate.int_meters__spans as inside
+        where inside.site_code = judged.site_code and inside.window_number = judged.window_number
+    ) as spans
+    where
+        spans.quantity is not null
+        and spans.starts_us < judged.emit_to_us
+        and (
+            spans.ends_us > judged.emit_from_us
+            or (spans.ends_us = spans.starts_us and spans.starts_us >= judged.emit_from_us)
+        )
+    group by judged.site_code, judged.meter_code
 ),
 
 hours as (
     select
-        site_code,
-        meter_code,
-        sum(quantity) as hour_quantity
-    from marts.fct_meter_hourly
-    group by site_code, meter_code
+        judged.site_code,
+        judged.meter_code,
+        sum(hours.quantity) as hour_quantity
+    from judged
+    inner join intermediate.int_meters__hours as hours
+        on
+            judged.site_code = hours.site_code
+            and judged.meter_code = hours.meter_code
+            and judged.emit_from_at <= hours.hour_start
+            and judged.emit_to_at > hours.hour_start
+    group by judged.site_code, judged.meter_code
 )
 
 select

@@ -1,11 +1,28 @@
--- One row per node and energy that only passes through: on how many days input and output do not meet.
+-- One row per node and energy that only passes through: on how many of the days computed anew input and output
+-- do not meet.
+with changed as materialized (
+    select
+        site_code,
+        unnest(range_agg(daterange(starts_on, ends_on))) as days
+    from ops.unjudged
+    where kind = 'flow'
+    group by site_code
+)
+
 select
-    site_code,
-    node_code,
-    energy_code,
+    closure.site_code,
+    closure.node_code,
+    closure.energy_code,
     count(*) as days_judged,
-    count(*) filter (where abs(unaccounted_ratio) > $node_imbalance) as days_unbalanced,
-    max(stat_date) filter (where abs(unaccounted_ratio) > $node_imbalance)::text as last_unbalanced_day,
-    max(abs(unaccounted_ratio)) as worst_ratio
-from intermediate.int_nodes__closure_daily
-group by site_code, node_code, energy_code
+    count(*) filter (where abs(closure.unaccounted_ratio) > $node_imbalance) as days_unbalanced,
+    max(closure.stat_date) filter (where abs(closure.unaccounted_ratio) > $node_imbalance)::text as last_unbalanced_day,
+    max(abs(closure.unaccounted_ratio)) as worst_ratio
+from changed
+cross join lateral (
+    select * from intermediate.int_nodes__closure_daily as days
+    where
+        days.site_code = changed.site_code
+        and days.stat_date >= lower(changed.days)
+        and days.stat_date < upper(changed.days)
+) as closure
+group by closure.site_code, closure.node_code, closure.energy_code

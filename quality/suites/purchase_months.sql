@@ -1,5 +1,14 @@
--- One row per site, energy and month of which both the meters' and the ERP's purchases are known.
-with booked as (
+-- One row per site, energy and month computed anew of which both the meters' and the ERP's purchases are known.
+with changed as materialized (
+    select
+        site_code,
+        unnest(range_agg(daterange(starts_on, ends_on))) as days
+    from ops.unjudged
+    where kind = 'flow'
+    group by site_code
+),
+
+booked as (
     select
         documents.site_code,
         documents.energy_code,
@@ -33,4 +42,12 @@ inner join marts.performance_by_type as metered
         and metered.period_type = 'month'
         and metered.source = 'metered'
 -- A month that is still running, or has gaps, compares with nothing.
-where metered.coverage >= $completeness
+where
+    metered.coverage >= $completeness
+    and exists (
+        select 1 from changed
+        where
+            changed.site_code = booked.site_code
+            and booked.period_start < upper(changed.days)
+            and booked.period_start > lower(changed.days) - 31
+    )

@@ -1,20 +1,13 @@
+{{ config(
+    materialized='fact',
+    indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'energy_code']}],
+    pre_hook="{{ delete_performance() }}",
+) }}
 -- One row per site, energy and period: what the plant took in over its boundary, each part on its own.
 -- From metered level-1 purchase and export flows where the energy has any, else from the ERP (day and
 -- above). Stock is known for months and above.
 with flows as (
-    select
-        flows.site_code,
-        flows.flow_code,
-        flows.energy_code,
-        flows.item
-    from {{ ref('stg_ledger__flows') }} as flows
-    where
-        flows.level = 1
-        and flows.item in ('purchase', 'export')
-        and exists (
-            select 1 from {{ ref('stg_ledger__flow_terms') }} as terms
-            where terms.site_code = flows.site_code and terms.flow_code = flows.flow_code
-        )
+    {{ flows_in_windows(['item'], "definitions.level = 1 and definitions.item in ('purchase', 'export')") }}
 ),
 
 metered_energies as (
@@ -24,27 +17,25 @@ metered_energies as (
         count(*) as flow_count,
         bool_or(item = 'purchase') as has_purchase,
         bool_or(item = 'export') as has_export
-    from flows
+    from {{ ref('int_flows__definitions') }}
+    where level = 1 and item in ('purchase', 'export')
     group by site_code, energy_code
 ),
 
 by_item as (
     select
-        periods.site_code,
-        periods.energy_code,
-        flows.item,
-        periods.period_type,
-        periods.period_start,
-        periods.period_start_at,
-        periods.shift_code,
+        site_code,
+        energy_code,
+        item,
+        period_type,
+        period_start,
+        period_start_at,
+        shift_code,
         {{ energy_sums() }},
         {{ energy_sum_reasons() }},
-        sum(case when periods.quantity is not null then periods.coverage else 0 end) as coverage
-    from {{ ref('int_flows__periods') }} as periods
-    inner join flows on periods.site_code = flows.site_code and periods.flow_code = flows.flow_code
-    group by
-        periods.site_code, periods.energy_code, flows.item, periods.period_type,
-        periods.period_start, periods.period_start_at, periods.shift_code
+        sum(case when quantity is not null then coverage else 0 end) as coverage
+    from flows
+    group by site_code, energy_code, item, period_type, period_start, period_start_at, shift_code
 ),
 
 metered as (
@@ -136,6 +127,13 @@ booked as (
     from documents
     inner join {{ ref('int_sites__calendar') }} as calendar
         on documents.site_code = calendar.site_code and documents.date = calendar.stat_date
+    inner join {{ ref('int_energies__windows') }} as windows
+        on
+            documents.site_code = windows.site_code
+            and documents.energy_code = windows.energy_code
+            and calendar.period_type = windows.period_type
+            and calendar.first_date::timestamp >= windows.starts_local
+            and calendar.first_date::timestamp < windows.ends_local
     group by
         documents.site_code, documents.energy_code, calendar.period_type, calendar.first_date,
         calendar.starts_at
@@ -155,6 +153,13 @@ stocks as (
         coefficients.kgce_per_unit,
         coefficients.kgce_per_unit_equal
     from {{ ref('int_stocks__periods') }} as stocks
+    inner join {{ ref('int_energies__windows') }} as windows
+        on
+            stocks.site_code = windows.site_code
+            and stocks.energy_code = windows.energy_code
+            and stocks.period_type = windows.period_type
+            and stocks.first_date::timestamp >= windows.starts_local
+            and stocks.first_date::timestamp < windows.ends_local
     left join {{ ref('int_energies__coefficients') }} as coefficients
         on
             stocks.site_code = coefficients.site_code
@@ -165,7 +170,7 @@ stocks as (
 ),
 
 stocked_energies as (
-    select distinct site_code, energy_code from {{ ref('int_stocks__periods') }}
+    select site_code, energy_code from {{ ref('int_energies__stocked') }}
 ),
 
 -- By the stock alone a row stands too: it says that the purchases are not known.

@@ -1,3 +1,8 @@
+{{ config(
+    materialized='fact',
+    indexes=[{'columns': ['site_code', 'energy_code', 'date']}],
+    pre_hook="delete from {{ this }}",
+) }}
 -- One row per site, energy, day and kind of document: what the ERP says was bought, sold, or lay in stock.
 select
     site_code,

@@ -40,7 +40,31 @@ create table ops.dirty_energies (
 );
 comment on table ops.dirty_energies is 'Energies whose performance has to be computed anew.';
 
-grant select, insert, update, delete on ops.dirty_meters, ops.dirty_flows, ops.dirty_energies to nengduan_transform;
+create table ops.unjudged (
+    mark_id bigint generated always as identity,
+    site_code text not null,
+    kind text not null check (kind in ('meter', 'flow')),
+    code text not null,
+    starts_on date not null,               -- statistical days, half-open
+    ends_on date not null,
+    primary key (site_code, mark_id)
+);
+comment on table ops.unjudged is 'What builds have computed and the gate over the marts has not yet passed.';
+
+-- Batches that are not simply accepted readings of the past (dbt's stg_raw__readings looks at no others).
+create index batches_odd on ops.batches (batch_id) where kind = 'readings' and (
+    status in ('landed', 'held') or last_read_at is null or last_read_at - received_at > interval '5 minutes'
+);
+
+-- Rows lie in the order of their batches, so ranges of pages say as much as an entry for each row.
+drop index raw.readings_batch_id_idx;
+create index readings_batch_id_idx on raw.readings using brin (batch_id) with (pages_per_range = 32, autosummarize = on);
+
+-- What the rules have refused is looked up by instant, to find the readings around a change that count.
+create index on quarantine.rejected_by_rules (site_code, meter_code, read_at);
+
+grant select, insert, update, delete on ops.dirty_meters, ops.dirty_flows, ops.dirty_energies, ops.unjudged
+to nengduan_transform;
 grant select, insert on ops.dirty_meters, ops.dirty_flows, ops.dirty_energies to nengduan_ingest;
-grant select on ops.dirty_meters, ops.dirty_flows, ops.dirty_energies to nengduan_audit;
+grant select on ops.dirty_meters, ops.dirty_flows, ops.dirty_energies, ops.unjudged to nengduan_audit;
 grant usage on all sequences in schema ops to nengduan_ingest, nengduan_transform;

@@ -1,4 +1,12 @@
-{{ config(indexes=[{'columns': ['site_code', 'period_type', 'period_start'], 'unique': true}]) }}
+{{ config(
+    materialized='fact',
+    indexes=[{'columns': ['site_code', 'period_type', 'period_start'], 'unique': true}],
+    pre_hook="delete from {{ this }}",
+    post_hook="{{ forget_taken_energies() }}",
+) }}
+-- depends_on: {{ ref('int_performance__by_level') }}
+-- depends_on: {{ ref('int_performance__by_item') }}
+-- The last of what follows from an energy: with it the energies' marks go.
 with counted as (
     select * from {{ ref('comprehensive_energy_composition') }}
     where is_counted

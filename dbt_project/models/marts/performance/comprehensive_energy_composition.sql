@@ -1,4 +1,8 @@
-{{ config(indexes=[{'columns': ['site_code', 'period_type', 'period_start']}]) }}
+{{ config(
+    materialized='fact',
+    indexes=[{'columns': ['site_code', 'period_type', 'period_start']}],
+    pre_hook="delete from {{ this }}",
+) }}
 -- GB/T 2589: E = Σ Ei·ki over what crosses the plant's boundary, stock changes included. Own secondary
 -- energy and recovered heat were counted when their inputs came in, working media only when bought: both
 -- are shown here, and not counted.
@@ -79,17 +83,17 @@ own as (
     select
         periods.site_code,
         periods.period_type,
-        periods.period_start,
+        periods.first_date::timestamp as period_start,
         periods.energy_code,
         case flows.item when 'recovery' then 'recovery' else 'own_conversion' end as component,
         {{ energy_sums() }},
         {{ energy_sum_reasons() }}
-    from {{ ref('int_flows__periods') }} as periods
-    inner join {{ ref('stg_ledger__flows') }} as flows
+    from {{ ref('int_flows__calendar_periods') }} as periods
+    inner join {{ ref('int_flows__definitions') }} as flows
         on periods.site_code = flows.site_code and periods.flow_code = flows.flow_code
     where periods.period_type in ('month', 'quarter', 'year') and flows.item in ('conversion_out', 'recovery')
     group by
-        periods.site_code, periods.period_type, periods.period_start, periods.energy_code,
+        periods.site_code, periods.period_type, periods.first_date, periods.energy_code,
         case flows.item when 'recovery' then 'recovery' else 'own_conversion' end
 ),
 

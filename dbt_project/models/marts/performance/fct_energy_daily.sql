@@ -1,11 +1,34 @@
-{{ config(indexes=[{'columns': ['site_code', 'flow_code', 'stat_date'], 'unique': true}]) }}
+{{ config(
+    materialized='fact',
+    indexes=[
+        {'columns': ['site_code', 'flow_code', 'stat_date'], 'unique': true},
+        {'columns': ['site_code', 'stat_date']},
+    ],
+    pre_hook="delete from {{ this }} as built
+        using {{ ref('int_flows__windows') }} as windows
+        where
+            windows.worker = {{ worker() }}
+            and built.site_code = windows.site_code
+            and built.flow_code = windows.flow_code
+            and built.stat_date >= windows.first_date
+            and built.stat_date < windows.after_date",
+) }}
 with hours as (
-    select * from {{ ref('fct_energy_hourly') }}
-),
-
-calendar as (
-    select * from {{ ref('int_sites__calendar') }}
-    where period_type = 'day'
+    select
+        hours.*,
+        windows.timezone,
+        windows.day_start,
+        definitions.meter_codes
+    from {{ ref('int_flows__windows') }} as windows
+    inner join {{ ref('int_flows__definitions') }} as definitions
+        on windows.site_code = definitions.site_code and windows.flow_code = definitions.flow_code
+    inner join {{ ref('fct_energy_hourly') }} as hours
+        on
+            windows.site_code = hours.site_code
+            and windows.flow_code = hours.flow_code
+            and windows.days_start_at <= hours.hour_start
+            and windows.days_end_at > hours.hour_start
+    where windows.worker = {{ worker() }}
 ),
 
 sums as (
@@ -14,55 +37,33 @@ sums as (
         flow_code,
         energy_code,
         stat_date,
+        timezone,
+        day_start,
+        meter_codes,
         {{ energy_sums() }},
         {{ energy_sum_reasons() }},
+        {{ union_of_arrays('missing_meters') }} as missing_meters,
         -- An hour without a figure rests on nothing here, whatever its meters measured.
         sum(case when quantity is not null then coverage else 0 end) as covered_hours,
-        count(*) as hour_count
+        count(*) as hour_count,
+        {{ hours_between('stat_date', 'stat_date + 1') }} as period_hours
     from hours
-    group by site_code, flow_code, energy_code, stat_date
-),
-
-named as (
-    select
-        hours.site_code,
-        hours.flow_code,
-        hours.stat_date,
-        array_agg(distinct silent.meter_code order by silent.meter_code) as missing_meters
-    from hours
-    cross join lateral unnest(hours.missing_meters) as silent (meter_code)
-    group by hours.site_code, hours.flow_code, hours.stat_date
-),
-
-all_meters as (
-    select site_code, flow_code, array_agg(meter_code order by meter_code) as meters
-    from {{ ref('stg_ledger__flow_terms') }}
-    group by site_code, flow_code
+    group by site_code, flow_code, energy_code, stat_date, timezone, day_start, meter_codes
 )
 
 select
-    sums.site_code,
-    sums.flow_code,
-    sums.energy_code,
-    sums.quantity_reason,
-    sums.tce_equivalent_reason,
-    sums.tce_equal_reason,
-    case
-        -- In an hour without a row all of them were silent.
-        when sums.hour_count < calendar.period_hours then all_meters.meters
-        else coalesce(named.missing_meters, '{}'::text[])
-    end as missing_meters,
-    sums.quantity,
-    sums.tce_equivalent,
-    sums.tce_equal,
-    round(least(sums.covered_hours / calendar.period_hours, 1), 9) as coverage,
-    sums.estimated_quantity,
-    sums.stat_date
+    site_code,
+    flow_code,
+    energy_code,
+    quantity_reason,
+    tce_equivalent_reason,
+    tce_equal_reason,
+    -- In an hour without a row all of them were silent.
+    case when hour_count < period_hours then meter_codes else missing_meters end as missing_meters,
+    quantity,
+    tce_equivalent,
+    tce_equal,
+    round(least(covered_hours / period_hours, 1), 9) as coverage,
+    estimated_quantity,
+    stat_date
 from sums
-inner join calendar on sums.site_code = calendar.site_code and sums.stat_date = calendar.stat_date
-inner join all_meters on sums.site_code = all_meters.site_code and sums.flow_code = all_meters.flow_code
-left join named
-    on
-        sums.site_code = named.site_code
-        and sums.flow_code = named.flow_code
-        and sums.stat_date = named.stat_date

@@ -1,78 +1,90 @@
-{{ config(indexes=[
-    {'columns': ['site_code', 'flow_code', 'hour_start'], 'unique': true},
-    {'columns': ['site_code', 'stat_date']},
-]) }}
+{{ config(
+    materialized='fact',
+    indexes=[
+        {'columns': ['site_code', 'flow_code', 'hour_start'], 'unique': true},
+    ],
+    pre_hook="delete from {{ this }} as built
+        using {{ ref('int_flows__windows') }} as windows
+        where
+            windows.worker = {{ worker() }}
+            and built.site_code = windows.site_code
+            and built.flow_code = windows.flow_code
+            and built.hour_start >= windows.starts_at
+            and built.hour_start < windows.ends_at",
+) }}
 with flows as (
-    select * from {{ ref('stg_ledger__flows') }}
-),
-
-terms as (
-    select * from {{ ref('stg_ledger__flow_terms') }}
-),
-
-term_counts as (
     select
-        site_code,
-        flow_code,
-        count(*) as term_count,
-        count(*) filter (where coefficient < 0) as negative_count
-    from terms
-    group by site_code, flow_code
+        windows.site_code,
+        windows.flow_code,
+        windows.starts_at,
+        windows.ends_at,
+        windows.timezone,
+        windows.day_start,
+        definitions.energy_code,
+        definitions.meter_codes,
+        definitions.term_count,
+        definitions.negative_count
+    from {{ ref('int_flows__windows') }} as windows
+    inner join {{ ref('int_flows__definitions') }} as definitions
+        on windows.site_code = definitions.site_code and windows.flow_code = definitions.flow_code
+    where windows.worker = {{ worker() }}
 ),
 
 summed as (
     select
-        terms.site_code,
-        terms.flow_code,
+        flows.site_code,
+        flows.flow_code,
+        flows.energy_code,
+        flows.timezone,
+        flows.day_start,
+        flows.meter_codes,
+        flows.term_count,
+        flows.negative_count,
         hours.hour_start,
         sum(terms.coefficient * hours.quantity) as quantity,
         sum(terms.coefficient * hours.estimated_quantity) as estimated_quantity,
         sum(hours.coverage) as coverage_sum,
-        count(*) as term_count,
-        count(*) filter (where terms.coefficient < 0) as negative_count
-    from terms
-    inner join {{ ref('fct_meter_hourly') }} as hours
-        on terms.site_code = hours.site_code and terms.meter_code = hours.meter_code
-    group by terms.site_code, terms.flow_code, hours.hour_start
+        count(*) as known_count,
+        count(*) filter (where terms.coefficient < 0) as known_negative_count,
+        array_agg(terms.meter_code) filter (where flows.term_count > 1) as known_meters
+    from flows
+    inner join {{ ref('int_flows__terms') }} as terms
+        on flows.site_code = terms.site_code and flows.flow_code = terms.flow_code
+    inner join {{ ref('int_meters__hours') }} as hours
+        on
+            terms.site_code = hours.site_code
+            and terms.meter_code = hours.meter_code
+            and flows.starts_at <= hours.hour_start
+            and flows.ends_at > hours.hour_start
+    where hours.quantity is not null
+    group by
+        flows.site_code, flows.flow_code, flows.energy_code, flows.timezone, flows.day_start,
+        flows.meter_codes, flows.term_count, flows.negative_count, hours.hour_start
 ),
 
 judged as (
     select
         summed.site_code,
         summed.flow_code,
-        flows.energy_code,
-        hours.hour_start,
-        hours.hour_start_local,
-        hours.local_date,
-        hours.stat_date,
-        summed.negative_count = term_counts.negative_count as is_computable,
+        summed.energy_code,
+        summed.hour_start,
+        summed.hour_start at time zone summed.timezone as hour_start_local,
+        summed.day_start,
+        summed.known_negative_count = summed.negative_count as is_computable,
         summed.quantity,
         summed.estimated_quantity,
-        round(summed.coverage_sum / term_counts.term_count, 9) as coverage,
+        round(summed.coverage_sum / summed.term_count, 9) as coverage,
         case
-            when summed.term_count < term_counts.term_count
-                then (
-                    select array_agg(terms.meter_code order by terms.meter_code)
-                    from terms
-                    where
-                        terms.site_code = summed.site_code
-                        and terms.flow_code = summed.flow_code
-                        and not exists (
-                            select 1 from {{ ref('fct_meter_hourly') }} as known
-                            where
-                                known.site_code = terms.site_code
-                                and known.meter_code = terms.meter_code
-                                and known.hour_start = summed.hour_start
-                        )
+            when summed.known_count < summed.term_count
+                then array(
+                    select meters.meter_code
+                    from unnest(summed.meter_codes) as meters (meter_code)
+                    where meters.meter_code <> all(summed.known_meters)
+                    order by meters.meter_code
                 )
             else '{}'::text[]
         end as missing_meters
     from summed
-    inner join term_counts
-        on summed.site_code = term_counts.site_code and summed.flow_code = term_counts.flow_code
-    inner join flows on summed.site_code = flows.site_code and summed.flow_code = flows.flow_code
-    inner join {{ ref('int_sites__hours') }} as hours
-        on summed.site_code = hours.site_code and summed.hour_start = hours.hour_start
 )
 
 select
@@ -93,7 +105,7 @@ select
     as tce_equal,
     judged.coverage,
     case when judged.is_computable then judged.estimated_quantity end as estimated_quantity,
-    judged.stat_date,
+    (judged.hour_start_local - judged.day_start)::date as stat_date,
     judged.hour_start_local,
     judged.hour_start
 from judged
@@ -101,5 +113,5 @@ left join {{ ref('int_energies__coefficients') }} as coefficients
     on
         judged.site_code = coefficients.site_code
         and judged.energy_code = coefficients.energy_code
-        and judged.local_date >= coefficients.valid_from
-        and judged.local_date < coefficients.valid_to
+        and judged.hour_start_local::date >= coefficients.valid_from
+        and judged.hour_start_local::date < coefficients.valid_to

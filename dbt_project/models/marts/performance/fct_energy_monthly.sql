@@ -1,4 +1,3 @@
-{{ config(indexes=[{'columns': ['site_code', 'flow_code', 'stat_month'], 'unique': true}]) }}
 select
     site_code,
     flow_code,
@@ -14,5 +13,5 @@ select
     estimated_quantity,
     stat_month,
     first_date as period_start
-from {{ ref('int_flows__calendar_periods') }}
+from {{ ref('int_flows__weeks_months') }}
 where period_type = 'month'

@@ -1,25 +1,22 @@
-{{ config(indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'item']}]) }}
-{{ grouped_flows(['item']) }}
-
 select
-    grouped.site_code,
-    grouped.period_type,
-    grouped.energy_code,
-    grouped.item,
-    grouped.shift_code,
+    figures.site_code,
+    figures.period_type,
+    figures.energy_code,
+    figures.item,
+    figures.shift_code,
     energies.name as energy_name,
     energies.unit,
-    {{ item_name('grouped.item') }} as item_name,
-    grouped.quantity_reason,
-    grouped.tce_equivalent_reason,
-    grouped.tce_equal_reason,
-    grouped.quantity,
-    grouped.tce_equivalent,
-    grouped.tce_equal,
-    grouped.coverage,
-    grouped.estimated_quantity,
-    grouped.period_start,
-    grouped.period_start_at
-from grouped
+    {{ item_name('figures.item') }} as item_name,
+    figures.quantity_reason,
+    figures.tce_equivalent_reason,
+    figures.tce_equal_reason,
+    figures.quantity,
+    figures.tce_equivalent,
+    figures.tce_equal,
+    figures.coverage,
+    figures.estimated_quantity,
+    figures.period_start,
+    figures.period_start_at
+from {{ ref('int_performance__by_item') }} as figures
 left join {{ ref('int_sites__energies') }} as energies
-    on grouped.site_code = energies.site_code and grouped.energy_code = energies.energy_code
+    on figures.site_code = energies.site_code and figures.energy_code = energies.energy_code

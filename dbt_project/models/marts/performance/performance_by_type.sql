@@ -1,4 +1,3 @@
-{{ config(indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'energy_code']}]) }}
 select
     intake.site_code,
     intake.period_type,

@@ -1,0 +1,7 @@
+{{ config(
+    materialized='fact',
+    indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'energy_code']}],
+    pre_hook="{{ delete_performance() }}",
+) }}
+-- One row per period, energy, level, organisation and equipment.
+{{ performance_by(['level', 'org_code', 'equipment_code']) }}

@@ -1,0 +1,94 @@
+{%- set carried = [
+    'run_number', 'is_counter', 'is_rate', 'interval_us', 'label_us', 'part_ends_us', 'multiplier', 'register_max',
+    'max_per_hour',
+] %}
+-- One row per window, instant and reading that may count there: the highest revision's, and what a counter
+-- showed at a meter event. value is null where the highest revision disputes itself (contract §2). Sorted
+-- once, by the columns that all further windows share.
+with windows as (
+    select
+        windows.site_code,
+        windows.meter_code,
+        windows.window_number,
+        windows.region_from_at,
+        windows.region_to_at,
+        windows.region_from_us,
+        windows.region_to_us,
+        parts.part_number,
+        parts.run_number,
+        parts.reading_kind in ('register', 'manual') as is_counter,
+        parts.reading_kind = 'rate' as is_rate,
+        parts.interval_us,
+        parts.multiplier,
+        parts.register_max,
+        parts.max_per_hour,
+        parts.starts_us,
+        parts.ends_us,
+        parts.first_reading,
+        parts.last_reading,
+        -- An interval stamped at its end belongs to the part of the meter's life in which it began.
+        case when parts.reading_kind = 'interval' and parts.interval_label = 'end' then parts.interval_us else 0 end
+        as label_us,
+        parts.ends_us as part_ends_us
+    from {{ ref('int_meters__windows') }} as windows
+    inner join {{ ref('int_meters__parts') }} as parts
+        on windows.site_code = parts.site_code and windows.meter_code = parts.meter_code
+    where windows.worker = {{ worker() }}
+),
+
+points as (
+    select
+        windows.site_code,
+        windows.window_number,
+        windows.part_number,
+        1 as point_order,
+        {% for column in carried -%}
+            windows.{{ column }},
+        {% endfor -%}
+        readings.read_us,
+        readings.value,
+        readings.revision
+    from windows
+    inner join {{ ref('stg_raw__readings') }} as readings
+        on
+            windows.site_code = readings.site_code
+            and windows.meter_code = readings.meter_code
+            and windows.region_from_at <= readings.read_at
+            and windows.region_to_at >= readings.read_at
+            and windows.starts_us <= readings.read_us - windows.label_us
+            and windows.ends_us > readings.read_us - windows.label_us
+    where readings.quality <> 'bad' and not readings.is_future
+    union all
+    -- At the instant of an event the old counter's last reading comes first, then the new one's first.
+    select
+        windows.site_code,
+        windows.window_number,
+        windows.part_number,
+        edges.point_order,
+        {% for column in carried -%}
+            windows.{{ column }},
+        {% endfor -%}
+        edges.read_us,
+        edges.value,
+        0 as revision
+    from windows
+    cross join lateral (
+        values (0, windows.starts_us, windows.first_reading), (2, windows.ends_us, windows.last_reading)
+    ) as edges (point_order, read_us, value)
+    where
+        edges.value is not null
+        and windows.is_counter
+        and edges.read_us between windows.region_from_us and windows.region_to_us
+)
+
+select distinct on (window_number, site_code, part_number, read_us, point_order)
+    window_number,
+    site_code,
+    part_number,
+    read_us,
+    point_order,
+    {{ carried | join(', ') }},
+    case when min(value) = max(value) then min(value) end as value
+from points
+group by window_number, site_code, part_number, read_us, point_order, revision, {{ carried | join(', ') }}
+order by window_number, site_code, part_number, read_us, point_order, revision desc
