@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -235,10 +234,12 @@ def test_the_tasks_of_the_dags_land_judge_and_report(warehouse: Settings, packag
     shutil.copytree(package, folder)
     (warehouse.drop_folder / "NOTHING").mkdir()
     try:
-        load_id = drop.load_id_of("ingest_readings.manual__1")
-        assert load_id == drop.load_id_of("ingest_readings.manual__1")
-        landed = [drop.land_package(kind, package.name, load_id) for kind in ("ledgers", "readings")]
-        lost = drop.land_package("ledgers", "NOTHING", uuid.uuid4())
+        run_id = "ingest_readings.manual__1"
+        landed = [drop.land_package(kind, package.name, run_id) for kind in ("ledgers", "readings")]
+        assert fetch("select distinct load_id, actor, reason from ops.batches") == [
+            (drop.load_id_of(run_id), run_id, None)
+        ]
+        lost = drop.land_package("ledgers", "NOTHING", run_id)
         assert "没有找到可导入的表" in lost["refused"][0]
         judged = drop.judge_packages("ingest_readings.manual__1", [*landed, lost])
         assert judged["accepted"] == len(landed[0]["batch_ids"]) + 1
@@ -247,7 +248,7 @@ def test_the_tasks_of_the_dags_land_judge_and_report(warehouse: Settings, packag
             "cut.csv", "wrong_unit.csv", "没有找到", "GONE",
         ]  # fmt: skip
         # The next look finds the same files: nothing is landed, judged or told again.
-        again = [drop.land_package(kind, package.name, uuid.uuid4()) for kind in ("ledgers", "readings")]
+        again = [drop.land_package(kind, package.name, "next") for kind in ("ledgers", "readings")]
         assert drop.judge_packages("next", again) == {"packages": [package.name] * 2, "accepted": 0, "problems": []}
     finally:
         shutil.rmtree(folder)
