@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -51,14 +50,14 @@ def accept() -> None:
 
 
 @pytest.fixture
-def landed(warehouse: Settings, tmp_path: Path) -> Iterator[Settings]:
+def landed(warehouse: Settings, tmp_path: Path) -> Settings:
     """The plant, landed and accepted; no marts, for what needs none."""
     package = open_package(write(tmp_path / "S1", plant()))
     with connections.connect("ingest") as connection:
         landing.land_ledgers(package, connection, uuid.uuid4(), NOW)
         landing.land_readings(package, connection, uuid.uuid4(), NOW)
     accept()
-    yield warehouse
+    return warehouse
 
 
 def make(source: Any, author: Author = WANG, site: str = "S1") -> list[corrections.Correction]:
