@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from ingestion import warehouse
+from ingestion.authorship import operator
 from ingestion.settings import Settings
 from plugins.operations import building, drop, pipeline
 from plugins.operations.load import load
@@ -124,8 +125,9 @@ def test_bad_files_are_held_and_named_while_the_rest_goes_on(warehouse: Settings
 
 
 def test_the_command_tells_all_and_ends_with_the_outcome(warehouse: Settings, package: Path) -> None:
-    result = CliRunner().invoke(load, [str(package)])
+    result = CliRunner().invoke(load, [str(package), "--why", " 一月补报 "])
     assert result.exit_code == 1, result.output
+    assert fetch("select distinct actor, reason from ops.batches") == [(operator().name, "一月补报")]
     assert "readings/good.csv  已接受（98 行，落库 97，拒收 1）" in result.output
     assert "readings/wrong_unit.csv  已扣留" in result.output
     assert "readings/cut.csv  已拒收" in result.output
