@@ -70,7 +70,7 @@ def ingest_readings() -> None:
 
         context = get_current_context()
         context["package"] = package  # type: ignore[typeddict-unknown-key]
-        return drop.land_package(KIND, package, drop.load_id_of(drop.run_name(context)))
+        return drop.land_package(KIND, package, drop.run_name(context))
 
     @task(trigger_rule="all_done_min_one_success")
     def judge_batches(landed: list) -> dict:

@@ -1,6 +1,7 @@
 """Landing: a package's files into the warehouse, one batch per file, all of a file or nothing.
 
-``now`` is the clock of the landing (an aware datetime), so that tests and replays are exact.
+``now`` is the clock of the landing (an aware datetime), so that tests and replays are exact. ``author`` says
+who brings the files and why; without one they are the session's.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from ingestion import batches
+from ingestion.authorship import Author, signed
 from ingestion.batches import Batch, BatchReport
 from ingestion.erp import landing as erp_landing
 from ingestion.ledgers import landing as ledger_landing
@@ -24,12 +26,14 @@ from ingestion.readings_landing import land_file
 from ingestion.reasons import FileRefused, Reason
 from ingestion.sites import checksum, site_of
 
-__all__ = ["BatchReport", "land_erp", "land_ledgers", "land_readings"]
+__all__ = ["BatchReport", "land_erp", "land_ledgers", "land_readings", "own_transactions"]
 
 Connection = psycopg.Connection[Any]
 
 
-def land_ledgers(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+def land_ledgers(
+    package: Package, connection: Connection, load_id: UUID, now: datetime, author: Author | None = None
+) -> list[BatchReport]:
     """Bring the site's ledgers up to date from a package, all files in one transaction.
 
     Loading the same files again changes nothing, though rows refused before are tried again:
@@ -37,7 +41,7 @@ def land_ledgers(package: Package, connection: Connection, load_id: UUID, now: d
     """
     if not package.of_kind("ledger") and not package.refused:
         return []
-    with _own_transactions(connection):
+    with own_transactions(connection, author):
         site = site_of(package, connection)
         reports = [
             batches.refuse(
@@ -59,27 +63,37 @@ def land_ledgers(package: Package, connection: Connection, load_id: UUID, now: d
         return reports + ledger_landing.land(package, connection, site, load_id, now)
 
 
-def land_erp(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+def land_erp(
+    package: Package, connection: Connection, load_id: UUID, now: datetime, author: Author | None = None
+) -> list[BatchReport]:
     """Land production, purchases and stocks; a file equal to the last one of its name is a no-op."""
-    return _land_each(package, connection, load_id, now, "erp", erp_landing.land_file)
+    return _land_each(package, connection, load_id, now, author, "erp", erp_landing.land_file)
 
 
-def land_readings(package: Package, connection: Connection, load_id: UUID, now: datetime) -> list[BatchReport]:
+def land_readings(
+    package: Package, connection: Connection, load_id: UUID, now: datetime, author: Author | None = None
+) -> list[BatchReport]:
     """Land the readings files; content that this site has landed before is a no-op."""
-    return _land_each(package, connection, load_id, now, "readings", land_file)
+    return _land_each(package, connection, load_id, now, author, "readings", land_file)
 
 
 Lander = Callable[[PackageFile, Connection, str, str, UUID, datetime], BatchReport]
 
 
 def _land_each(
-    package: Package, connection: Connection, load_id: UUID, now: datetime, kind: str, land_one: Lander
+    package: Package,
+    connection: Connection,
+    load_id: UUID,
+    now: datetime,
+    author: Author | None,
+    kind: str,
+    land_one: Lander,
 ) -> list[BatchReport]:
     files = package.of_kind(kind)
     if not files:
         return []
     reports = []
-    with _own_transactions(connection):
+    with own_transactions(connection, author):
         site = site_of(package, connection)
         timezone = state.timezone(connection, site)
         for file in files:
@@ -104,14 +118,15 @@ def _land_each(
 
 
 @contextmanager
-def _own_transactions(connection: Connection) -> Iterator[None]:
-    """Let each batch be a transaction of its own, whatever the caller's connection is set to."""
+def own_transactions(connection: Connection, author: Author | None) -> Iterator[None]:
+    """Let each batch be a transaction of its own, whatever the caller's connection is set to, and the author's."""
     if connection.info.transaction_status != TransactionStatus.IDLE:
         raise ValueError("landing needs a connection outside any transaction: each batch is one of its own")
     before = connection.autocommit
     connection.autocommit = True
     try:
-        yield
+        with signed(connection, author):
+            yield
     finally:
         if not connection.closed:
             connection.autocommit = before

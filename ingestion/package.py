@@ -19,6 +19,7 @@ from ingestion.sources import csv
 from ingestion.sources.cells import Cells
 from ingestion.sources.csv import ReadingsCsv
 from ingestion.sources.parquet import ReadingsParquet
+from ingestion.sources.rows import ReadingsRows
 from ingestion.sources.spreadsheet import ReadingsSheet, Workbook
 
 TABLES: tuple[Table, ...] = (*resources.ALL, *erp_tables.ALL, READINGS)
@@ -30,7 +31,7 @@ UNFINISHED_SUFFIXES = (".part", ".filepart", ".tmp", ".crdownload", ".partial")
 READINGS_FOLDERS = ("readings", "读数")
 OTHER_WORKBOOKS = (".xls", ".xlsm", ".xlsb", ".ods", ".et")
 
-ReadingsSource = ReadingsCsv | ReadingsSheet | ReadingsParquet
+ReadingsSource = ReadingsCsv | ReadingsSheet | ReadingsParquet | ReadingsRows
 
 
 class PackageError(Exception):

@@ -54,38 +54,45 @@ def land_file(
     """Land one readings file; raises FileRefused when it is truncated, corrupt or has no such columns."""
     source = file.open_readings()
     try:
-        positions, unknown = READINGS.match(source.header, file.name)
-        same = batches.find_same(connection, site, "readings", source.sha256)
-        if same:
-            return BatchReport(**(same.__dict__ | {"file": file.name}))
-        notices = [f"{file.name}：不认识的列“{title}”，已忽略" for title in unknown]
-        batch_id = batches.reserve(connection)
-        with (
-            tempfile.SpooledTemporaryFile(SPOOL_BYTES) as lines,
-            tempfile.SpooledTemporaryFile(SPOOL_BYTES) as refused,
-        ):
-            spool = _Spool(lines, refused)
-            _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool)
-            source.check_unchanged()
-            batch = Batch(
-                load_id,
-                site,
-                "readings",
-                source.source,
-                file.name,
-                source.sha256,
-                now,
-                rows_total=spool.landed + spool.rejected,
-                rows_landed=spool.landed,
-                rows_rejected=spool.rejected,
-                first_read_at=_instant(spool.first),
-                last_read_at=_instant(spool.last),
-            )
-            for month in sorted(spool.months):
-                connection.execute("select raw.ensure_readings_month(%s)", [month])
-            return _copy(connection, batch, batch_id, spool, notices)
+        return land_source(source, connection, site, timezone, load_id, now)
     finally:
         source.close()
+
+
+def land_source(
+    source: ReadingsSource, connection: Connection, site: str, timezone: str, load_id: UUID, now: datetime
+) -> BatchReport:
+    """Land readings from wherever they come as one batch; the caller closes the source."""
+    positions, unknown = READINGS.match(source.header, source.file)
+    same = batches.find_same(connection, site, "readings", source.sha256)
+    if same:
+        return BatchReport(**(same.__dict__ | {"file": source.file}))
+    notices = [f"{source.file}：不认识的列“{title}”，已忽略" for title in unknown]
+    batch_id = batches.reserve(connection)
+    with (
+        tempfile.SpooledTemporaryFile(SPOOL_BYTES) as lines,
+        tempfile.SpooledTemporaryFile(SPOOL_BYTES) as refused,
+    ):
+        spool = _Spool(lines, refused)
+        _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool)
+        source.check_unchanged()
+        batch = Batch(
+            load_id,
+            site,
+            "readings",
+            source.source,
+            source.file,
+            source.sha256,
+            now,
+            rows_total=spool.landed + spool.rejected,
+            rows_landed=spool.landed,
+            rows_rejected=spool.rejected,
+            first_read_at=_instant(spool.first),
+            last_read_at=_instant(spool.last),
+        )
+        for month in sorted(spool.months):
+            connection.execute("select raw.ensure_readings_month(%s)", [month])
+        return _copy(connection, batch, batch_id, spool, notices)
 
 
 def _parse(

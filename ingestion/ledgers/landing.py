@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from ingestion import batches
+from ingestion import authorship, batches
 from ingestion.batches import Batch, BatchReport
 from ingestion.ledgers import flows, references, state, upsert
 from ingestion.ledgers.rows import Rows, parse
@@ -124,6 +124,7 @@ def _write(connection: Connection, batch: Batch, rows: Rows, meter_codes: set[st
     else:
         report = batch.report(batches.insert(connection, batch), notices=rows.notices)
         batches.reject(connection, batch, report.batch_id, rows.rejections)
+    authorship.name_batch(connection, report.batch_id)
     upsert.upsert(connection, rows, batch.site_code, report.batch_id, batch.received_at)
     if rows.table.name == "flows":
         upsert.replace_terms(connection, rows, batch.site_code, meter_codes)

@@ -13,13 +13,17 @@ from plugins.operations import pipeline
 log = logging.getLogger(__name__)
 
 
-def land_package(kind: str, package: str, load_id: uuid.UUID) -> dict[str, Any]:
-    """Land the new files of one kind of a package in the drop folder; what it brought, for XCom."""
+def land_package(kind: str, package: str, run_id: str) -> dict[str, Any]:
+    """Land the new files of one kind of a package in the drop folder; what it brought, for XCom.
+
+    ``run_id`` names the DAG run: its load, and the author of what it changes.
+    """
+    from ingestion.authorship import Author
     from ingestion.package import PackageError, open_package
 
     try:
         opened = open_package(settings.load().drop_folder / package)
-        reports = pipeline.land(kind, opened, load_id, datetime.now(UTC))
+        reports = pipeline.land(kind, opened, load_id_of(run_id), datetime.now(UTC), author=Author(run_id))
     except PackageError as error:  # trying again changes nothing: a person must
         return {"package": package, "batch_ids": [], "refused": [str(error)]}
     for report in reports:

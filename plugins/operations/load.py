@@ -15,6 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from ingestion import warehouse
+from ingestion.authorship import operator
 from ingestion.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ LOG_BYTES = 2_000_000
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-def load(path: Path) -> None:
+@click.option("--why", metavar="TEXT", help="Why it is loaded; kept with the batches and the ledgers' history.")
+def load(path: Path, why: str | None) -> None:
     """Import a plant package (a folder, or one .xlsx workbook) and run the pipeline over it.
 
     Ends with 0 only when every stage passed. Rows that were refused alone fail nothing; they are listed.
@@ -41,22 +43,27 @@ def load(path: Path) -> None:
 
     progress = Progress()
     settings = ensure_database(progress.line)
-    with _logged(settings) as log_path:
+    with logged(settings) as log_path:
         from plugins.operations.pipeline import run_package
 
-        report = run_package(path.absolute(), announce=progress.step)
-        try:
-            refused_rows = _refused_rows(report)
-        except psycopg.Error as error:
-            logging.getLogger(__name__).exception("the refused rows can't be listed")
-            refused_rows = ["", f"被拒收的行读取失败：{str(error).strip().splitlines()[0]}"]
-        lines = [*_batches(report), *refused_rows, *_warnings(report), *_outcome(report, log_path)]
+        report = run_package(path.absolute(), announce=progress.step, author=operator(why))
+        lines = told(report, log_path)
     click.echo("\n".join(lines))
     sys.exit(0 if report.is_passed else 1)
 
 
+def told(report: LoadReport, log_path: Path, act: str = "导入") -> list[str]:
+    """A load in lines: its batches, refused rows, warnings, and how each stage of the act ended."""
+    try:
+        refused_rows = _refused_rows(report)
+    except psycopg.Error as error:
+        logging.getLogger(__name__).exception("the refused rows can't be listed")
+        refused_rows = ["", f"被拒收的行读取失败：{str(error).strip().splitlines()[0]}"]
+    return [*_batches(report), *refused_rows, *_warnings(report), *_outcome(report, log_path, act)]
+
+
 @contextmanager
-def _logged(settings: Settings) -> Iterator[Path]:
+def logged(settings: Settings) -> Iterator[Path]:
     """Tracebacks and details go to a file and not to the screen."""
     path = settings.logs / "load.log"
     handler = RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, encoding="utf-8")
@@ -147,7 +154,7 @@ def _warnings(report: LoadReport) -> list[str]:
     return lines
 
 
-def _outcome(report: LoadReport, log_path: Path) -> list[str]:
+def _outcome(report: LoadReport, log_path: Path, act: str = "导入") -> list[str]:
     from plugins.operations.pipeline import TITLES
 
     lines = [""]
@@ -155,7 +162,7 @@ def _outcome(report: LoadReport, log_path: Path) -> list[str]:
         mark = "通过" if stage.problem is None else "未通过"
         lines.append(f"  {TITLES[stage.name]}：{mark}（{stage.seconds:.1f} 秒）")
         if stage.problem is not None:
-            lines.append(f"    {stage.problem}")
+            lines += [f"    {line}" for line in stage.problem.splitlines()]
     if report.is_passed:
-        return [*lines, "", "导入完成，各步骤均通过。"]
-    return [*lines, "", f"导入未全部通过，原因见上；详情见 {log_path}。"]
+        return [*lines, "", f"{act}完成，各步骤均通过。"]
+    return [*lines, "", f"{act}未全部通过，原因见上；详情见 {log_path}。"]

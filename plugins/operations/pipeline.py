@@ -19,8 +19,10 @@ from ingestion import warehouse
 from plugins.operations import building
 
 if TYPE_CHECKING:
+    from ingestion.authorship import Author
+    from ingestion.corrections import Correction
     from ingestion.landing import BatchReport
-    from ingestion.package import Package
+    from ingestion.package import Package, ReadingsSource
     from quality.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -34,6 +36,7 @@ TITLES = {
     "ledgers": "导入台账",
     "erp": "导入 ERP 数据",
     "readings": "导入读数",
+    "correction": "登记更正",
     "batch_gate": "检查批次",
     "build": "计算能耗",
     "marts_gate": "检查结果",
@@ -59,6 +62,7 @@ class LoadReport:
     stages: list[Stage] = field(default_factory=list)
     batches: list[BatchReport] = field(default_factory=list)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    corrections: list[Correction] = field(default_factory=list)
 
     @property
     def is_passed(self) -> bool:
@@ -78,21 +82,51 @@ def _unannounced(_: str) -> Iterator[Say]:
     yield lambda _text: None
 
 
-def run_package(path: Path, now: datetime | None = None, announce: Announce = _unannounced) -> LoadReport:
-    """Run every stage over a package. ``now`` is the clock of the landing (UTC).
+def run_package(
+    path: Path, now: datetime | None = None, announce: Announce = _unannounced, author: Author | None = None
+) -> LoadReport:
+    """Run every stage over a package. ``now`` is the clock of the landing (UTC), ``author`` who brings it.
 
     A held or refused batch fails its stage and stops nobody else. A stage that can't be done at all ends the
     load; what was landed until then is complete batch by batch and is taken up by the next load.
     """
     report = LoadReport(uuid.uuid4())
     try:
-        _run(report, path, now or datetime.now(UTC), announce)
+        _run(report, path, now or datetime.now(UTC), announce, author)
     except _StageFailed:
         log.info("load %s ended early", report.load_id)
     return report
 
 
-def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> None:
+def run_corrections(
+    open_source: Callable[[], ReadingsSource],
+    site: str,
+    author: Author,
+    now: datetime | None = None,
+    announce: Announce = _unannounced,
+) -> LoadReport:
+    """Land corrections of readings, all or none, and run the stages after landing as for any batch."""
+    report = LoadReport(uuid.uuid4())
+    now = now or datetime.now(UTC)
+    try:
+        with _stage(report, "correction", announce) as (stage, _):
+            from ingestion import corrections
+
+            source = open_source()
+            try:
+                with warehouse.connect("ingest") as connection:
+                    landed, report.corrections = corrections.land(source, connection, site, author, report.load_id, now)
+            finally:
+                source.close()
+            report.batches.append(landed)
+            stage.warnings = landed.notices
+        _judge_and_build(report, now, announce)
+    except _StageFailed:
+        log.info("correction %s ended early", report.load_id)
+    return report
+
+
+def _run(report: LoadReport, path: Path, now: datetime, announce: Announce, author: Author | None) -> None:
     with _stage(report, "package", announce) as (stage, _):
         from ingestion.package import open_package
 
@@ -100,10 +134,15 @@ def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> N
         stage.warnings = package.notices
     for kind in LANDINGS:
         with _stage(report, kind, announce) as (stage, say):
-            landed = land(kind, package, report.load_id, now, say)
+            landed = land(kind, package, report.load_id, now, say, author)
             report.batches += landed
             stage.problem = refusals(landed)
             stage.warnings = tuple(notice for one in landed for notice in one.notices)
+    _judge_and_build(report, now, announce)
+
+
+def _judge_and_build(report: LoadReport, now: datetime, announce: Announce) -> None:
+    """What follows every landing: the gate over the batches, the computation, the gate over its results."""
     with _stage(report, "batch_gate", announce) as (stage, say):
         verdicts = judge_landed(report.run_id, [one.batch_id for one in report.batches], now, say)
         report.verdicts = {int(verdict.batch_id or 0): verdict for verdict in verdicts}
@@ -125,7 +164,12 @@ def _run(report: LoadReport, path: Path, now: datetime, announce: Announce) -> N
 
 
 def land(
-    kind: str, package: Package, load_id: uuid.UUID, now: datetime, say: Say = lambda _: None
+    kind: str,
+    package: Package,
+    load_id: uuid.UUID,
+    now: datetime,
+    say: Say = lambda _: None,
+    author: Author | None = None,
 ) -> list[BatchReport]:
     """Land one kind of a package's files, each file in a transaction of its own."""
     from ingestion import landing
@@ -133,10 +177,10 @@ def land(
     land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[kind]
     with warehouse.connect("ingest") as connection:
         if kind != "ledgers":
-            return land_kind(package, connection, load_id, now)
+            return land_kind(package, connection, load_id, now, author)
         # Ledger rows are replaced in place: not under a build that is reading them.
         with building.warehouse_lock(say):
-            return land_kind(package, connection, load_id, now)
+            return land_kind(package, connection, load_id, now, author)
 
 
 def judge_landed(

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from ingestion import warehouse
+from ingestion.authorship import operator
 from ingestion.settings import Settings
 from plugins.operations import building, drop, pipeline
 from plugins.operations.load import load
@@ -125,8 +125,9 @@ def test_bad_files_are_held_and_named_while_the_rest_goes_on(warehouse: Settings
 
 
 def test_the_command_tells_all_and_ends_with_the_outcome(warehouse: Settings, package: Path) -> None:
-    result = CliRunner().invoke(load, [str(package)])
+    result = CliRunner().invoke(load, [str(package), "--why", " 一月补报 "])
     assert result.exit_code == 1, result.output
+    assert fetch("select distinct actor, reason from ops.batches") == [(operator().name, "一月补报")]
     assert "readings/good.csv  已接受（98 行，落库 97，拒收 1）" in result.output
     assert "readings/wrong_unit.csv  已扣留" in result.output
     assert "readings/cut.csv  已拒收" in result.output
@@ -235,10 +236,12 @@ def test_the_tasks_of_the_dags_land_judge_and_report(warehouse: Settings, packag
     shutil.copytree(package, folder)
     (warehouse.drop_folder / "NOTHING").mkdir()
     try:
-        load_id = drop.load_id_of("ingest_readings.manual__1")
-        assert load_id == drop.load_id_of("ingest_readings.manual__1")
-        landed = [drop.land_package(kind, package.name, load_id) for kind in ("ledgers", "readings")]
-        lost = drop.land_package("ledgers", "NOTHING", uuid.uuid4())
+        run_id = "ingest_readings.manual__1"
+        landed = [drop.land_package(kind, package.name, run_id) for kind in ("ledgers", "readings")]
+        assert fetch("select distinct load_id, actor, reason from ops.batches") == [
+            (drop.load_id_of(run_id), run_id, None)
+        ]
+        lost = drop.land_package("ledgers", "NOTHING", run_id)
         assert "没有找到可导入的表" in lost["refused"][0]
         judged = drop.judge_packages("ingest_readings.manual__1", [*landed, lost])
         assert judged["accepted"] == len(landed[0]["batch_ids"]) + 1
@@ -247,7 +250,7 @@ def test_the_tasks_of_the_dags_land_judge_and_report(warehouse: Settings, packag
             "cut.csv", "wrong_unit.csv", "没有找到", "GONE",
         ]  # fmt: skip
         # The next look finds the same files: nothing is landed, judged or told again.
-        again = [drop.land_package(kind, package.name, uuid.uuid4()) for kind in ("ledgers", "readings")]
+        again = [drop.land_package(kind, package.name, "next") for kind in ("ledgers", "readings")]
         assert drop.judge_packages("next", again) == {"packages": [package.name] * 2, "accepted": 0, "problems": []}
     finally:
         shutil.rmtree(folder)
