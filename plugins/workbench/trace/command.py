@@ -51,9 +51,8 @@ def trace(
                 return
             if site is None or figure is None or period is None:
                 raise click.UsageError("SITE FIGURE PERIOD are needed; --list shows what there is.")
-            options = (
-                walk.Options.everything(depth, meter_code) if is_all else walk.Options(depth, meter_code=meter_code)
-            )
+            limits: dict[str, None] = {"limit": None, "readings_limit": None} if is_all else {}
+            options = walk.Options(depth=depth, meter_code=meter_code, **limits)
             found = walk.trace(connection, site, figure, period, options)
             sql = {step.name: queries.filled(connection, step.query, step.parameters) for step in found.steps}
     except (walk.SiteError, walk.FigureError, walk.PeriodError, walk.MeterError) as error:

@@ -102,7 +102,7 @@ def walk(walk: Walk) -> None:
     if not walk.goes_to("flows") or walk.figure.kind == "meter":
         return
     flows = _flows(walk, row)
-    if walk.goes_to("documents") and walk.figure.kind in ("type", "comprehensive"):
+    if walk.goes_to("documents") and walk.figure.kind in ("type", "comprehensive") and not walk.period.is_hourly:
         _documents(walk, row, flows)
     if walk.goes_to("coefficients"):
         _coefficients(walk, flows)
@@ -132,7 +132,7 @@ def _figure(walk: Walk) -> dict[str, Any] | None:
             f"本期没有这个数据：没有一条相关的能源流或单据在本期有可采用的数据。{known}。以下各步说明缺什么。"
         )
     elif walk.figure.kind == "comprehensive" and row["tce_equivalent"] is None:
-        step.notes.append(f"已知部分合计：当量 {row['known_tce_equivalent']} tce（不是总量）")
+        step.notes.append(f"已知部分合计：当量 {row['known_tce_equivalent']:.6f} tce（不是总量）")
     return row
 
 
@@ -217,7 +217,7 @@ def _documents(walk: Walk, row: dict[str, Any] | None, flows: Step) -> None:
         part for part in (composition.rows if composition else ()) if part["is_counted"] or "counting_rule" not in part
     ]
     metered = {flow["energy_code"] for flow in flows.rows}
-    energies = {walk.figure.energy_code} if walk.figure.kind == "type" else {part["energy_code"] for part in parts}
+    energies: set[str] = {part["energy_code"] for part in parts} | _own_energy(walk)
     purchased = sorted(energies - metered)
     stocked = sorted(energies) if walk.period.period_type in STOCK_PERIODS else []
     step = walk.ask(
@@ -260,9 +260,7 @@ def _coefficients(walk: Walk, flows: Step) -> None:
     composition = walk.found("composition")
     counted = [part for part in (composition.rows if composition else ()) if part["is_counted"]]
     energies = sorted(
-        {walk.figure.energy_code} - {None}
-        | {flow["energy_code"] for flow in flows.rows}
-        | {part["energy_code"] for part in counted}
+        _own_energy(walk) | {flow["energy_code"] for flow in flows.rows} | {part["energy_code"] for part in counted}
     )
     last_date = (walk.period.ends_local - timedelta(microseconds=1)).date()
     step = walk.ask(
@@ -305,6 +303,10 @@ def _coefficient_use(walk: Walk, flows: Step, changed: list[str]) -> None:
             reasons = {f"{measure}_reason": flow["reason"] for measure in MEASURES}
             for measure in ("tce_equivalent", "tce_equal"):
                 _check(step, flow["flow_code"], flow | reasons, measure, [part[measure] for part in parts])
+
+
+def _own_energy(walk: Walk) -> set[str]:
+    return set() if walk.figure.energy_code is None else {walk.figure.energy_code}
 
 
 def _which_flows(walk: Walk, items: tuple[Any, ...]) -> dict[str, Any]:

@@ -74,6 +74,16 @@ READING_COLUMNS = (
     Column("file", "文件"),
     Column("line", "行"),
 )
+REFUSED_COLUMNS = (
+    Column("meter_code", "计量器具"),
+    Column("read_at_text", "时刻（原文）"),
+    Column("value_text", "值（原文）"),
+    Column("column_name", "列"),
+    Column("reason", "原因"),
+    Column("batch_id", "批次"),
+    Column("file", "文件"),
+    Column("line", "行"),
+)
 BATCH_COLUMNS = (
     Column("batch_id", "批次"),
     Column("kind", "类别"),
@@ -101,6 +111,8 @@ def walk(walk: Walk) -> None:
             is_listed = walk.period.hours <= LISTED_HOURS or len(codes) == 1
             if walk.goes_to("rejected"):
                 _readings(walk, hours, bounds) if is_listed else _rejected(walk, bounds)
+            if walk.goes_to("refused"):
+                _refused(walk, codes)
     if walk.goes_to("batches") and walk.batch_ids:
         _batches(walk)
 
@@ -156,7 +168,7 @@ def _hours(walk: Walk, chosen: dict[str, Decimal | None]) -> Step:
             )
     meters = walk.found("meters")
     if meters is not None and (left := len({row["meter_code"] for row in meters.rows}) - len(chosen)) > 0:
-        step.notes.append(f"仅列 {len(chosen)} 个计量器具，另有 {left} 个；--meter 指定一个，--all 列出全部")
+        step.notes.append(f"仅列 {len(chosen)} 个计量器具，另有 {left} 个")
     return step
 
 
@@ -226,7 +238,15 @@ def _readings(walk: Walk, hours: Step, bounds: dict[str, Any]) -> None:
 def _rejected(walk: Walk, bounds: dict[str, Any]) -> None:
     step = walk.ask("rejected", "隔离的读数", "rejected_readings", REJECTED_COLUMNS, **bounds)
     step.limit = walk.options.readings_limit
-    step.notes.append("期间超过一天，不逐条列出读数；--meter 指定一个计量器具，或改用一天")
+    step.notes.append("期间超过一天且计量器具不止一个，不逐条列出读数；指定一个计量器具，或改用一天")
+
+
+def _refused(walk: Walk, codes: list[str]) -> None:
+    step = walk.ask("refused", "导入时拒收的行", "refused_rows", REFUSED_COLUMNS, meter_codes=codes)
+    walk.batch_ids |= {row["batch_id"] for row in step.rows}
+    step.limit = walk.options.readings_limit
+    if not step.rows:
+        walk.steps.remove(step)
 
 
 def _batches(walk: Walk) -> None:

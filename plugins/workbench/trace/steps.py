@@ -23,6 +23,7 @@ STEPS = (
     "counts",
     "rejected",
     "readings",
+    "refused",
     "batches",
 )
 """Names of the steps in the order of the walk."""

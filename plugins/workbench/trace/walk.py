@@ -36,10 +36,6 @@ class Options:
     readings_limit: int | None = READINGS_LIMIT
     meter_code: str | None = None
 
-    @classmethod
-    def everything(cls, depth: str = STEPS[-1], meter_code: str | None = None) -> Options:
-        return cls(depth, None, None, meter_code)
-
 
 @dataclass
 class Walk:

@@ -23,7 +23,7 @@ with hours as (
 select
     meters.energy_code,
     energies.name as energy_name,
-    meters.unit,
+    energies.unit,
     sum(hours.share * hours.quantity) as quantity,
     null::numeric as tce_equivalent,
     null::numeric as tce_equal,
@@ -35,4 +35,4 @@ left join marts.dim_energies as energies
     on meters.site_code = energies.site_code and meters.energy_code = energies.energy_code
 left join hours on meters.meter_code = hours.meter_code and hours.share > 0
 where meters.site_code = %(site_code)s::text and meters.meter_code = %(meter_code)s::text
-group by meters.energy_code, energies.name, meters.unit
+group by meters.energy_code, energies.name, energies.unit

@@ -59,7 +59,7 @@ select
     meters.name,
     meters.reading_kind,
     meters.multiplier,
-    meters.unit,
+    energies.unit,
     terms.coefficient,
     sums.quantity,
     terms.coefficient * sums.quantity as contribution,
@@ -70,5 +70,7 @@ from terms
 left join sums on terms.flow_code = sums.flow_code and terms.meter_code = sums.meter_code
 left join marts.dim_meters as meters
     on terms.site_code = meters.site_code and terms.meter_code = meters.meter_code
+left join marts.dim_energies as energies
+    on meters.site_code = energies.site_code and meters.energy_code = energies.energy_code
 order by array_position(%(flow_codes)s::text[], terms.flow_code), abs(terms.coefficient * sums.quantity) desc nulls last,
     terms.meter_code
