@@ -11,8 +11,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import HTMLResponse, Response
 
 from plugins.workbench.app import render
-from plugins.workbench.trace import render as rendering
 from plugins.workbench.trace import queries, walk
+from plugins.workbench.trace import render as rendering
 from plugins.workbench.trace.steps import STEPS, Step, Trace
 
 TITLE = "数据追溯"

@@ -15,6 +15,10 @@ FOLDER = Path(__file__).parent / "sql"
 PARTS = ("chosen_flows", "judged_readings")
 """Files that stand in others, as ``{name}``."""
 
+UNNESTED = ("readings", "reading_counts")
+"""Planned without nested loops: nothing is known of how many readings a common table expression holds, and what the
+planner takes for one row is a year of them."""
+
 Rows = list[dict[str, Any]]
 Parameters = Mapping[str, Any]
 
@@ -32,12 +36,14 @@ def text(name: str) -> str:
 def run(connection: psycopg.Connection[Any], name: str, parameters: Parameters) -> Rows:
     """Run a step's query; rows as dictionaries in the query's order."""
     with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute("select set_config('enable_nestloop', %s, true)", ["off" if name in UNNESTED else "on"])
         return cursor.execute(text(name).encode(), parameters).fetchall()
 
 
 def filled(connection: psycopg.Connection[Any], name: str, parameters: Parameters) -> str:
     """The query with its parameters written in, to be run by psql as it stands."""
-    return ClientCursor(connection).mogrify(text(name).encode(), parameters)
+    setting = "set enable_nestloop = off;\n" if name in UNNESTED else ""
+    return setting + ClientCursor(connection).mogrify(text(name).encode(), parameters)
 
 
 def names() -> Sequence[str]:

@@ -6,6 +6,11 @@ bounds as (
     ) as bounds (meter_code, from_at, to_at)
 ),
 
+rejected as (
+    select * from quarantine.rejected_by_rules
+    where site_code = %(site_code)s::text and meter_code = any(%(meter_codes)s::text[])
+),
+
 landed as (
     select
         readings.meter_code,
@@ -27,19 +32,19 @@ landed as (
     inner join raw.readings as readings
         on
             readings.site_code = %(site_code)s::text
+            and readings.meter_code = any(%(meter_codes)s::text[])
             and bounds.meter_code = readings.meter_code
             and readings.read_at >= bounds.from_at
             and readings.read_at <= bounds.to_at
             and readings.read_at >= %(least_from)s::timestamptz
             and readings.read_at <= %(greatest_to)s::timestamptz
     inner join ops.batches as batches on readings.batch_id = batches.batch_id
-    left join quarantine.rejected_by_rules as rejected
+    left join rejected
         on
             readings.batch_id = rejected.batch_id
             and readings.line = rejected.line
             and readings.meter_code = rejected.meter_code
             and readings.read_at = rejected.read_at
-            and rejected.site_code = %(site_code)s::text
 ),
 
 compared as (

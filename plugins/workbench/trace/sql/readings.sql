@@ -252,6 +252,14 @@ shares as (
     group by meter_code, copy, read_at, point_order
 ),
 
+-- Of each instant the reading that stands, by the revision that is the highest.
+standing as (
+    select distinct on (meter_code, read_at) meter_code, read_at, copy, value
+    from judged
+    where is_sound and revision = standing_revision
+    order by meter_code, read_at, copy
+),
+
 listed as (
     select
         judged.meter_code,
@@ -277,18 +285,11 @@ listed as (
         judged.copy,
         1 as point_order
     from judged
-    left join lateral (
-        select others.copy, others.value
-        from judged as others
-        where
+    left join standing
+        on
             judged.verdict = 'superseded'
-            and others.meter_code = judged.meter_code
-            and others.read_at = judged.read_at
-            and others.revision = judged.standing_revision
-            and others.is_sound
-        order by others.copy
-        limit 1
-    ) as standing on true
+            and judged.meter_code = standing.meter_code
+            and judged.read_at = standing.read_at
     union all
     select
         meter_code, read_at, 'event' as source, value, null as quality, null as revision, 'event' as verdict,
