@@ -159,7 +159,7 @@ def _state(row: dict[str, Any]) -> str:
     verdict = row.get("verdict")
     if verdict is None or verdict in ("accepted", "counted", "event"):
         return ""
-    return "passed-over" if verdict in ("superseded", "repeated", "not_chosen") else "refused"
+    return "passed-over" if verdict in ("superseded", "repeated", "replaced", "not_chosen") else "refused"
 
 
 def _given(asked: dict[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ VERDICTS = {
     "above_max_per_hour": "隔离：超上限",
     "outlier": "隔离：跳变",
     "counted": "计入",
+    "replaced": "被后来的批次取代",
     "not_chosen": "未取用",
 }
 """Verdicts on readings and documents. `load` has the words for batches."""

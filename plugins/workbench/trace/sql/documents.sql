@@ -53,7 +53,7 @@ judged as (
         case
             when status = 'held' then 'held'
             when status <> 'accepted' then 'waiting'
-            when batch_id < newest_batch_id then 'superseded'
+            when batch_id < newest_batch_id then 'replaced'
             -- The same instant stated twice: a period goes by its own documents first.
             when part in ('opening', 'closing') and kind <> part and bool_or(kind = part and status = 'accepted') over (
                 partition by energy_code, part
@@ -76,7 +76,7 @@ select
     judged.supplier,
     judged.verdict,
     case judged.verdict
-        when 'superseded' then '批次 #' || judged.newest_batch_id || ' 取代'
+        when 'replaced' then '批次 #' || judged.newest_batch_id || ' 取代'
         when 'held' then judged.status_reason
         when 'not_chosen' then '同一时刻另有本期的单据，以其为准'
     end as reason,

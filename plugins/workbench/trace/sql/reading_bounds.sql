@@ -24,6 +24,24 @@ left join lateral (
             select 1 from quarantine.rejected_by_rules as rejected
             where rejected.batch_id = readings.batch_id and rejected.line = readings.line
         )
+        -- A higher revision stands in its place, even a disputed one, unless a fault of its own puts it out.
+        and not exists (
+            select 1
+            from raw.readings as higher
+            inner join ops.batches as others on higher.batch_id = others.batch_id and others.status = 'accepted'
+            where
+                higher.site_code = readings.site_code
+                and higher.meter_code = readings.meter_code
+                and higher.read_at = readings.read_at
+                and higher.revision > readings.revision
+                and not exists (
+                    select 1 from quarantine.rejected_by_rules as rejected
+                    where
+                        rejected.batch_id = higher.batch_id
+                        and rejected.line = higher.line
+                        and rejected.reason_code in ('unknown_meter', 'bad_quality', 'future_stamp')
+                )
+        )
     order by readings.read_at desc
     limit 1
 ) as before on true
@@ -38,6 +56,24 @@ left join lateral (
         and not exists (
             select 1 from quarantine.rejected_by_rules as rejected
             where rejected.batch_id = readings.batch_id and rejected.line = readings.line
+        )
+        -- A higher revision stands in its place, even a disputed one, unless a fault of its own puts it out.
+        and not exists (
+            select 1
+            from raw.readings as higher
+            inner join ops.batches as others on higher.batch_id = others.batch_id and others.status = 'accepted'
+            where
+                higher.site_code = readings.site_code
+                and higher.meter_code = readings.meter_code
+                and higher.read_at = readings.read_at
+                and higher.revision > readings.revision
+                and not exists (
+                    select 1 from quarantine.rejected_by_rules as rejected
+                    where
+                        rejected.batch_id = higher.batch_id
+                        and rejected.line = higher.line
+                        and rejected.reason_code in ('unknown_meter', 'bad_quality', 'future_stamp')
+                )
         )
     order by readings.read_at
     limit 1
