@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from plugins.workbench.trace.steps import Check, Column, Step, check, total
+from plugins.workbench.trace import coefficients
+from plugins.workbench.trace.measures import MEASURES, check_row, own_energy
+from plugins.workbench.trace.steps import Column, Step
 
 if TYPE_CHECKING:
     from plugins.workbench.trace.walk import Walk
 
-MEASURES = {"quantity": "实物量", "tce_equivalent": "标准煤（当量）tce", "tce_equal": "标准煤（等价）tce"}
 INTAKE = ("purchase", "export")
 STOCK_PERIODS = ("month", "quarter", "year")
 
@@ -72,26 +72,6 @@ DOCUMENT_COLUMNS = (
     Column("file", "文件"),
     Column("line", "行"),
 )
-COEFFICIENT_COLUMNS = (
-    Column("energy_name", "能源"),
-    Column("kgce_per_unit", "当量系数 kgce/单位"),
-    Column("source_equivalent", "当量来源"),
-    Column("kgce_per_unit_equal", "等价系数 kgce/单位"),
-    Column("source_equal", "等价来源"),
-    Column("unit", "单位"),
-    Column("valid_from", "自"),
-    Column("valid_to", "至（不含）"),
-    Column("reason", "说明"),
-    Column("batch_id", "台账批次"),
-    Column("file", "台账文件"),
-)
-USE_COLUMNS = (
-    Column("flow_code", "能源流"),
-    Column("valid_from", "系数自"),
-    Column("quantity", "实物量"),
-    Column("tce_equivalent", "当量 tce"),
-    Column("tce_equal", "等价 tce"),
-)
 
 
 def walk(walk: Walk) -> None:
@@ -105,7 +85,7 @@ def walk(walk: Walk) -> None:
     if walk.goes_to("documents") and walk.figure.kind in ("type", "comprehensive") and not walk.period.is_hourly:
         _documents(walk, row, flows)
     if walk.goes_to("coefficients"):
-        _coefficients(walk, flows)
+        coefficients.walk(walk, flows)
 
 
 def _figure(walk: Walk) -> dict[str, Any] | None:
@@ -143,12 +123,12 @@ def _composition(walk: Walk, row: dict[str, Any] | None) -> None:
         return
     counted = [part for part in step.rows if part["is_counted"]]
     if kind == "type":
-        _check(step, "购入 − 外供", row, "quantity", [_signed(part, "quantity") for part in counted])
+        check_row(step, "购入 − 外供", row, "quantity", [_signed(part, "quantity") for part in counted])
         if len(step.rows) > len(counted) and row["consumption_quantity"] is not None:
             parts = [_signed(part, "quantity") for part in step.rows]
-            _check(step, "消费量（含库存）", row | {"quantity": row["consumption_quantity"]}, "quantity", parts)
+            check_row(step, "消费量（含库存）", row | {"quantity": row["consumption_quantity"]}, "quantity", parts)
     for measure in ("tce_equivalent", "tce_equal") if kind == "comprehensive" else MEASURES if kind == "level" else ():
-        _check(step, "各项之和", row, measure, [part[measure] for part in counted])
+        check_row(step, "各项之和", row, measure, [part[measure] for part in counted])
 
 
 def _flows(walk: Walk, row: dict[str, Any] | None) -> Step:
@@ -168,14 +148,14 @@ def _flows(walk: Walk, row: dict[str, Any] | None) -> Step:
     if walk.figure.kind == "type":
         for item, name in (("purchase", "购入"), ("export", "外供")):
             parts = [flow["quantity"] for flow in step.rows if flow["item"] == item]
-            _check(step, name, row | {"quantity": row[f"{item}_quantity"]}, "quantity", parts)
+            check_row(step, name, row | {"quantity": row[f"{item}_quantity"]}, "quantity", parts)
     if walk.figure.kind == "level":
         _check_places(walk, step)
     if is_mixed:
         _check_components(walk, step)
         return step
     for measure in MEASURES:
-        _check(step, "各能源流之和", row, measure, [_signed(flow, measure) for flow in step.rows])
+        check_row(step, "各能源流之和", row, measure, [_signed(flow, measure) for flow in step.rows])
     return step
 
 
@@ -185,7 +165,7 @@ def _check_places(walk: Walk, step: Step) -> None:
     for part in composition.rows if composition else ():
         place = (part["org_code"], part["equipment_code"])
         flows = [flow for flow in step.rows if (flow["org_code"], flow["equipment_code"]) == place]
-        _check(
+        check_row(
             step,
             part["component_name"],
             part | {"quantity_reason": part["reason"]},
@@ -208,7 +188,7 @@ def _check_components(walk: Walk, step: Step) -> None:
         ]
         for measure in ("tce_equivalent", "tce_equal"):
             row = {measure: part[measure], f"{measure}_reason": part["reason"]}
-            _check(step, part["component_name"], row, measure, [_signed(flow, measure) for flow in flows])
+            check_row(step, part["component_name"], row, measure, [_signed(flow, measure) for flow in flows])
 
 
 def _documents(walk: Walk, row: dict[str, Any] | None, flows: Step) -> None:
@@ -217,7 +197,7 @@ def _documents(walk: Walk, row: dict[str, Any] | None, flows: Step) -> None:
         part for part in (composition.rows if composition else ()) if part["is_counted"] or "counting_rule" not in part
     ]
     metered = {flow["energy_code"] for flow in flows.rows}
-    energies: set[str] = {part["energy_code"] for part in parts} | _own_energy(walk)
+    energies: set[str] = {part["energy_code"] for part in parts} | own_energy(walk)
     purchased = sorted(energies - metered)
     stocked = sorted(energies) if walk.period.period_type in STOCK_PERIODS else []
     step = walk.ask(
@@ -246,67 +226,14 @@ def _documents(walk: Walk, row: dict[str, Any] | None, flows: Step) -> None:
         if part["component"] in INTAKE and part["energy_code"] in metered:
             continue
         values = [signs[one["part"]] * one["quantity"] for one in documents if one["part"] in signs]
-        _check(step, part["component_name"], part | {"quantity_reason": part["reason"]}, "quantity", values)
+        check_row(step, part["component_name"], part | {"quantity_reason": part["reason"]}, "quantity", values)
     if row is not None and walk.figure.kind == "type" and row["source"] == "erp":
         values = [
             (-1 if one["part"] == "sale" else 1) * one["tce_equivalent"]
             for one in step.rows
             if one["verdict"] == "counted" and one["part"] in ("purchase", "sale") and one["tce_equivalent"] is not None
         ]
-        _check(step, "购入 − 销售", row, "tce_equivalent", values)
-
-
-def _coefficients(walk: Walk, flows: Step) -> None:
-    composition = walk.found("composition")
-    counted = [part for part in (composition.rows if composition else ()) if part["is_counted"]]
-    energies = sorted(
-        _own_energy(walk) | {flow["energy_code"] for flow in flows.rows} | {part["energy_code"] for part in counted}
-    )
-    last_date = (walk.period.ends_local - timedelta(microseconds=1)).date()
-    step = walk.ask(
-        "coefficients",
-        "折标系数",
-        "coefficients",
-        COEFFICIENT_COLUMNS,
-        energy_codes=energies,
-        first_date=walk.period.starts_local.date(),
-        last_date=last_date,
-    )
-    walk.batch_ids |= {row["batch_id"] for row in step.rows if row["batch_id"] is not None}
-    missing = set(energies) - {row["energy_code"] for row in step.rows}
-    if missing:
-        step.notes.append(f"没有折标系数的能源：{'、'.join(sorted(missing))}；请在 energies 台账中给出")
-    stretches = {code: [row for row in step.rows if row["energy_code"] == code] for code in energies}
-    changed = [flow["flow_code"] for flow in flows.rows if len(stretches[flow["energy_code"]]) > 1]
-    for code, rows in stretches.items():
-        known = [flow for flow in flows.rows if flow["energy_code"] == code and flow["quantity"] is not None]
-        if len(rows) != 1 or not known:
-            continue
-        for measure, key in (("tce_equivalent", "kgce_per_unit"), ("tce_equal", "kgce_per_unit_equal")):
-            factor = rows[0][key]
-            parts = [flow["quantity"] * factor / 1000 for flow in known] if factor is not None else []
-            figure = total(flow[measure] for flow in known)
-            name = f"{rows[0]['energy_name'] or code}：实物量 × 系数 ÷ 1000"
-            if factor is not None or figure is not None:
-                step.checks.append(Check(name, MEASURES[measure], figure, total(parts), len(parts), rows[0]["reason"]))
-    if changed:
-        _coefficient_use(walk, flows, changed)
-
-
-def _coefficient_use(walk: Walk, flows: Step, changed: list[str]) -> None:
-    """Where a coefficient changes within the period: how much each of them was applied to."""
-    step = walk.ask("coefficient_use", "各系数下的实物量", "coefficient_quantities", USE_COLUMNS, flow_codes=changed)
-    step.limit = walk.options.readings_limit
-    for flow in flows.rows:
-        parts = [row for row in step.rows if row["flow_code"] == flow["flow_code"]]
-        if parts:
-            reasons = {f"{measure}_reason": flow["reason"] for measure in MEASURES}
-            for measure in ("tce_equivalent", "tce_equal"):
-                _check(step, flow["flow_code"], flow | reasons, measure, [part[measure] for part in parts])
-
-
-def _own_energy(walk: Walk) -> set[str]:
-    return set() if walk.figure.energy_code is None else {walk.figure.energy_code}
+        check_row(step, "购入 − 销售", row, "tce_equivalent", values)
 
 
 def _which_flows(walk: Walk, items: tuple[Any, ...]) -> dict[str, Any]:
@@ -321,7 +248,3 @@ def _which_flows(walk: Walk, items: tuple[Any, ...]) -> dict[str, Any]:
 
 def _signed(row: dict[str, Any], measure: str) -> Decimal | None:
     return None if row[measure] is None else row["sign"] * row[measure]
-
-
-def _check(step: Step, subject: str, row: dict[str, Any], measure: str, parts: list[Decimal | None]) -> None:
-    check(step, subject, MEASURES[measure], row[measure], parts, row.get(f"{measure}_reason"))
