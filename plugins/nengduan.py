@@ -1,4 +1,4 @@
-"""Registers the platform with Airflow: links in the navigation, and the Data Docs behind Airflow's login.
+"""Registers the platform with Airflow: links in the navigation, the Data Docs and the workbench behind its login.
 
 Every Airflow process imports this module at its start: nothing heavy at module level.
 """
@@ -11,8 +11,10 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from plugins.operations.quality_site import QualitySite
+from plugins.workbench.app import Workbench
 
 QUALITY_PREFIX = "/nengduan/quality"
+WORKBENCH_PREFIX = "/nengduan/workbench"
 DASHBOARD_PATH = "/superset/dashboard/energy-performance/"
 
 
@@ -28,7 +30,8 @@ class NengduanPlugin(AirflowPlugin):
 
     name = "nengduan"
     fastapi_apps: list[Any] = [  # noqa: RUF012 (Airflow reads it so)
-        {"app": QualitySite(), "url_prefix": QUALITY_PREFIX, "name": "nengduan-quality"}
+        {"app": QualitySite(), "url_prefix": QUALITY_PREFIX, "name": "nengduan-quality"},
+        {"app": Workbench(), "url_prefix": WORKBENCH_PREFIX, "name": "nengduan-workbench"},
     ]
     external_views: list[Any] = [  # noqa: RUF012
         {"name": "能耗实绩", "href": dashboard_url(), "destination": "nav"},
@@ -37,5 +40,11 @@ class NengduanPlugin(AirflowPlugin):
             "href": f"{QUALITY_PREFIX}/",
             "destination": "nav",
             "url_route": "quality",
+        },
+        {
+            "name": "工作台",
+            "href": f"{WORKBENCH_PREFIX}/",
+            "destination": "nav",
+            "url_route": "workbench",
         },
     ]

@@ -7,19 +7,23 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from plugins.operations.quality_site import QualitySite
+from plugins.workbench.app import Workbench, make_app
 from tests.dags.conftest import REPOSITORY
 
 TOKEN = "a-token-of-the-test"  # noqa: S105
 
 
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
-    """The site over a home of its own; the auth manager knows one user and one without the right."""
+def login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An auth manager that knows one user and one without the right."""
     import jwt
     from airflow.api_fastapi import app as airflow_app
 
@@ -32,9 +36,22 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient
         def is_authorized_view(self, *, access_view: object, user: SimpleNamespace) -> bool:
             return bool(user.may_look)
 
+    monkeypatch.setattr(airflow_app._AuthManagerState, "instance", AuthManager())
+
+
+@pytest.fixture
+def workbench(login: None) -> Iterator[TestClient]:
+    """The workbench as Airflow mounts it; it needs no database until a page asks for one."""
+    host = Starlette(routes=[Mount("/nengduan/workbench", app=Workbench())])
+    with TestClient(host, base_url="http://testserver/nengduan/workbench/", follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def site(login: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """The site over a home of its own."""
     home = tmp_path / "home"
     monkeypatch.setenv("NENGDUAN_HOME", str(home))
-    monkeypatch.setattr(airflow_app._AuthManagerState, "instance", AuthManager())
     docs = home / "data_docs"
     docs.mkdir(parents=True)
     (docs / "index.html").write_text("<h1>数据质量检查</h1>", encoding="utf-8")
@@ -81,6 +98,52 @@ def test_writing_is_refused(site: TestClient) -> None:
         assert response.status_code == 405
 
 
+def routes_of(app: Any, prefix: str = "") -> set[str]:
+    """Every path of an app, those of what is mounted in it by a file that is there."""
+    found = set()
+    for route in app.routes:
+        path = prefix + route.path
+        found.add(f"{path}/workbench.css" if isinstance(route, Mount) else path.replace("{form}", "json"))
+    return found
+
+
+def test_no_route_of_the_workbench_answers_without_login(workbench: TestClient) -> None:
+    paths = routes_of(make_app())
+    assert paths >= {"/", "/trace", "/trace.json", "/static/workbench.css"}
+    for path in (*paths, "/missing", "/docs", "/openapi.json"):
+        for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
+            assert workbench.request(method, f".{path}").status_code == 401, (method, path)
+        for header in ("Bearer wrong", f"Basic {TOKEN}"):
+            assert workbench.get(f".{path}", headers={"Authorization": header}).status_code == 401, path
+        refused = workbench.get(f".{path}", headers={"Authorization": f"Bearer {TOKEN}-without-right"})
+        assert refused.status_code == 403, path
+
+
+def test_with_login_the_workbench_opens_and_describes_no_api(workbench: TestClient) -> None:
+    workbench.headers["Authorization"] = f"Bearer {TOKEN}"
+    home = workbench.get("./")
+    assert (home.status_code, home.headers["location"]) == (307, "trace")
+    style = workbench.get("./static/workbench.css")
+    assert style.status_code == 200
+    policy = style.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for path in ("./docs", "./openapi.json", "./static/../app.py", "./static/%2e%2e/app.py"):
+        assert workbench.get(path).status_code == 404, path
+
+
+def test_the_plugin_costs_other_processes_nothing() -> None:
+    """Every Airflow process imports it: no web framework of ours, no engine, no driver by that alone."""
+    code = (
+        "import sys; sys.modules['airflow'] = type(sys)('airflow');"
+        "manager = type(sys)('airflow.plugins_manager'); manager.AirflowPlugin = object;"
+        "sys.modules['airflow.plugins_manager'] = manager; import plugins.nengduan;"
+        "print([m for m in ('fastapi', 'starlette', 'jinja2', 'psycopg', 'sqlalchemy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
 def test_airflow_loads_the_plugin_and_nothing_else_in_its_folder() -> None:
     code = (
         "import json; from airflow import plugins_manager as manager;"
@@ -98,7 +161,7 @@ def test_airflow_loads_the_plugin_and_nothing_else_in_its_folder() -> None:
     )
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.strip().splitlines()[-1] == (
-        '[{}, ["/nengduan/quality"],'
-        ' ["http://127.0.0.1:8088/superset/dashboard/energy-performance/", "/nengduan/quality/"]]'
+        '[{}, ["/nengduan/quality", "/nengduan/workbench"],'
+        ' ["http://127.0.0.1:8088/superset/dashboard/energy-performance/", "/nengduan/quality/", "/nengduan/workbench/"]]'
     )
     assert "Failed to import plugin" not in result.stderr

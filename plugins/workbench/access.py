@@ -1,0 +1,72 @@
+"""Who may see the platform's own pages inside Airflow's API server.
+
+Airflow does not protect the apps of plugins, so each of ours asks Airflow's auth manager: the cookie of the login
+or a bearer token, and the right to see the web site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class LazyApp:
+    """An ASGI app that is made at its first request: every Airflow process imports the plugin, one serves it."""
+
+    def __init__(self, make: Callable[[], ASGIApp]) -> None:
+        self._make = make
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            self._app = self._make()
+        await self._app(scope, receive, send)
+
+
+def guard(content_security_policy: str) -> Any:
+    """The middleware that lets only Airflow's users in; for ``Starlette(middleware=[…])`` and FastAPI alike.
+
+    401 without a valid login, 403 without the right, 404 for
+    hidden files. Answers are not for shared caches and carry the content security policy.
+    """
+    from starlette.middleware import Middleware
+    from starlette.middleware.base import BaseHTTPMiddleware
+
+    async def only_users(request: Any, call_next: Any) -> Any:
+        from starlette.responses import PlainTextResponse
+
+        refusal = await refused(request)
+        if refusal is not None:
+            return refusal
+        if request.url.path.rsplit("/", 1)[-1].startswith("."):
+            return PlainTextResponse("Not Found", status_code=404)
+        response = await call_next(request)
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Content-Security-Policy"] = content_security_policy
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    return Middleware(BaseHTTPMiddleware, dispatch=only_users)
+
+
+async def refused(request: Any) -> Any | None:
+    """The answer to whoever may not look; None for a user who may."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
+    from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
+    from airflow.api_fastapi.core_api.security import resolve_user_from_token
+    from fastapi import HTTPException
+    from starlette.responses import PlainTextResponse
+
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    token = bearer if scheme.lower() == "bearer" else request.cookies.get(COOKIE_NAME_JWT_TOKEN)
+    try:
+        user = await resolve_user_from_token(token)
+    except HTTPException:
+        return PlainTextResponse("请先登录 Airflow。", status_code=401)
+    if not get_auth_manager().is_authorized_view(access_view=AccessView.WEBSITE, user=user):
+        return PlainTextResponse("没有查看权限。", status_code=403)
+    return None

@@ -1,0 +1,1 @@
+"""The workbench's pages, a module for each: TITLE, PATH and router."""
