@@ -47,7 +47,8 @@ ENERGIES = (
     Energy("raw_coal", 0.02, "t", 1.5, made=True),  # bought by the truck, known from the ERP
 )
 
-KINDS = (("register", 0.84), ("interval", 0.10), ("rate", 0.05), ("manual", 0.01))
+OTHER_KINDS = (("interval", 0.10), ("rate", 0.05), ("manual", 0.01))
+"""Shares of the meters that are no counters read by the gateway."""
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,12 @@ def make_plan(meters: int, seed: int) -> Plan:
     for number, energy in enumerate(ENERGIES):
         places = np.flatnonzero(energies == number)
         _spread(places, energy.mean_per_hour, levels, workshops, per_hour, random)
-    names = [name for name, _ in KINDS]
-    counts = _shares([share for _, share in KINDS], meters, least=1)
-    kinds = np.repeat(np.array(names), counts)
-    random.shuffle(kinds)
-    kinds[levels == 1] = "register"  # the plant's fence is measured by what can be billed
+    kinds = np.full(meters, "register", dtype="<U8")
+    # The plant's fence is measured by what can be billed; the other kinds stand inside.
+    inside = random.permutation(np.flatnonzero(levels > 1))
+    for name, share in OTHER_KINDS:
+        count = max(1, round(share * meters))
+        kinds[inside[:count]], inside = name, inside[count:]
     multipliers = np.ones(meters, dtype=np.int64)
     is_counter = (kinds == "register") | (kinds == "manual")
     for multiplier in MULTIPLIERS[::-1]:
