@@ -99,7 +99,7 @@ class Installation:
             return
         self.run("down")
         data = cluster.locate(self.settings).data
-        if not data.is_relative_to(self.home):
+        if not data.is_relative_to(self.home) and data.exists():
             shutil.rmtree(data.parent)
 
     def run(self, *words: str) -> Finished:
@@ -130,10 +130,14 @@ class Installation:
 
 
 def prepare_folder(folder: Path) -> None:
-    """An empty folder with our mark; one with other people's files in it is refused."""
+    """An empty folder with our mark; one with other people's files in it is refused.
+
+    What an earlier run left there, killed before it could stop its services, is stopped first.
+    """
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARK).exists():
             raise BenchError(f"{folder} holds files that are not the bench's. Name another folder with --folder.")
+        Installation(folder).remove()
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()

@@ -75,7 +75,7 @@ class Run:
     def measure(self) -> Outcome:
         """Raises BenchError when a command fails or a sum is wrong; slow alone is no failure."""
         scale = self.scale
-        other_days = scale.days * 10 if scale.is_longer else max(scale.days // 10, 4 * scale.repetitions + 3)
+        other_days = scale.days * 10 if scale.is_longer else max(scale.days // 10, 3)
         try:
             with self.progress.step("Starting PostgreSQL"):
                 self.installation.start_database()

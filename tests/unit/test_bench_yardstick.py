@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.bench.figures import Bound, Figure, judge, missed
+from tests.bench.installation import MARK, BenchError, prepare_folder
 from tests.bench.plan import ENERGIES, TIMEZONE, make_plan
 from tests.bench.yardstick import Yardstick, write_yardstick
 from tests.reference.meters import meter_hours
@@ -183,3 +184,15 @@ def test_bounds_are_judged_by_medians() -> None:
     assert judge(figures["slot"], figures).is_met is True
     assert judge(figures["raw"], figures).is_met is None
     assert missed(figures) == ["load"]
+
+
+def test_a_folder_of_other_peoples_files_is_not_emptied(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(BenchError, match="not the bench's"):
+        prepare_folder(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+    own = tmp_path / "own"
+    prepare_folder(own)
+    (own / "section.md").write_text("old")
+    prepare_folder(own)
+    assert [path.name for path in own.iterdir()] == [MARK]
