@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -18,6 +19,9 @@ from tests.bench.measurement import Run, Scale
 
 ROWS_FOR_ONE_BASELINE = 10_000_000
 """Above it raw PostgreSQL takes minutes, and is measured once unless more is asked for."""
+
+LOG_WIDTH = 180
+"""Characters of the table where no terminal says how wide it is."""
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -76,12 +80,15 @@ def main(
     except (BenchError, StepError, ValueError, psycopg.Error) as error:
         click.echo(f"bench: the measurement failed: {error}", err=True)
         sys.exit(1)
+    for written in ("home", "year"):  # after a failure they stay, for whoever looks into it
+        shutil.rmtree(folder / written)
     text = report.section(outcome, scale, described, title, day)
     (folder / "section.md").write_text(text, encoding="utf-8")
     if record is not None:
         with record.open("a", encoding="utf-8") as file:
             file.write("\n" + text)
-    report.show(outcome, Console())
+    console = Console()
+    report.show(outcome, console if console.is_terminal else Console(width=LOG_WIDTH))
     click.echo(f"The record: {record or folder / 'section.md'}")
 
 

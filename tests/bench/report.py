@@ -15,7 +15,8 @@ def rows(outcome: Outcome) -> list[tuple[str, ...]]:
     """One row per figure in the order of COLUMNS; ``÷ raw`` is over the same run's raw PostgreSQL."""
     raw = outcome.figures[BASELINE].median
     found: list[tuple[str, ...]] = []
-    for name, figure in outcome.figures.items():
+    # What was measured over another history stands below what the bounds are about.
+    for name, figure in sorted(outcome.figures.items(), key=lambda item: "the history" in item[0]):
         verdict = judge(figure, outcome.figures)
         found.append(
             (
@@ -41,10 +42,12 @@ def show(outcome: Outcome, console: Console) -> None:
         table.add_row(*(cell.replace("**", "") for cell in row), style="bold red" if is_missed else "")
     console.print(table)
     for line in details(outcome):
-        console.print(line, highlight=False, markup=False)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     beyond = missed(outcome.figures)
     if beyond:
-        console.print(f"MISSED {len(beyond)} BOUNDS: {'; '.join(beyond)}", style="bold red", highlight=False)
+        console.print(
+            f"MISSED {len(beyond)} BOUNDS: {'; '.join(beyond)}", style="bold red", highlight=False, soft_wrap=True
+        )
     else:
         console.print("All bounds are met.", style="bold green")
 
@@ -52,7 +55,7 @@ def show(outcome: Outcome, console: Console) -> None:
 def section(outcome: Outcome, scale: Scale, machine: list[tuple[str, str]], title: str, day: str) -> str:
     """Markdown for docs/benchmarks.md."""
     lines = [
-        f"## {day} {title}",
+        f"### {day} {title}",
         "",
         f"{scale.meters} meters × {scale.days} days: {outcome.rows:,} readings, {outcome.rows_per_slot} per slot; "
         f"seed {scale.seed}.",
@@ -72,7 +75,7 @@ def details(outcome: Outcome) -> list[str]:
     """Where the seconds and the memory go."""
     found = ["Full load by stage: " + _listed(outcome.stages, "s")]
     peaks = {name: peak / MIB for name, peak in sorted(outcome.peaks.items(), key=lambda item: -item[1])}
-    found.append("Peak memory by process: " + _listed(dict(list(peaks.items())[:4]), "MiB"))
+    found.append("Peak memory by process: " + _listed(dict(list(peaks.items())[:2]), "MiB"))
     if outcome.tasks:
         found.append("A slot through Airflow, seconds from its arrival to the end of: " + _listed(outcome.tasks, "s"))
     for what, statements in outcome.dearest.items():
