@@ -1,11 +1,12 @@
 # make up     everything running, with the sample plant; again = no-op
 # make test   linters, type checks and every test
 # make down   stop everything          make logs   the services' logs
+# make bench  the benchmarks of docs/benchmarks.md, about an hour; BENCH="--meters 20" is a fiftieth
 # make lint   linters and type checks  make doctor what is wrong with this installation
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up down logs doctor test lint environment environment-dev
+.PHONY: up down logs doctor test lint bench environment environment-dev
 
 up: environment
 	@$(BIN)/nengduan up
@@ -27,6 +28,9 @@ lint: environment-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint --processes 2 dbt_project
+
+bench: environment
+	@$(BIN)/python -m tests.bench $(BENCH)
 
 environment:
 	@$(PYTHON) plugins/operations/bootstrap.py runtime
