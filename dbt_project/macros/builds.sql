@@ -95,7 +95,7 @@
 {#- A mark over more than two months (a multiplier, a whole rebuild) is worked month by month like any other:
     pieces within what is known of the meter, of which the outermost reach on by themselves. -#}
 {% macro split_long_marks() -%}
-    insert into ops.dirty_meters (site_code, meter_code, starts_at, ends_at, batch_id, cause, marked_at)
+    insert into ops.dirty_meters (site_code, meter_code, starts_at, ends_at, batch_id, cause, marked_at, is_piece)
     select
         marks.site_code,
         marks.meter_code,
@@ -103,7 +103,8 @@
         least(bounds.ends_at, months.starts_at + interval '1 month' - interval '1 microsecond'),
         marks.batch_id,
         marks.cause,
-        marks.marked_at
+        marks.marked_at,
+        true
     from ops.dirty_meters as marks
     cross join lateral (
         select min(known.at) as first_at, max(known.at) as last_at
@@ -159,6 +160,7 @@
 
 {% macro is_long_mark() -%}
     not marks.is_taken
+    and not marks.is_piece
     and marks.ends_at - marks.starts_at > interval '62 days'
     and {{ is_mine('marks.meter_code') }}
     and {{ is_accepted_mark() }}
@@ -272,4 +274,55 @@
         ) as touched',
         ['site_code'], starts='first_date', ends='after_date'
     ) }}
+{%- endmacro %}
+
+{#- The same for flows: months within what is known of its meters by now, the first and the last without bound, so
+    that rows of an earlier expression go too. What is computed of the meters later brings marks of its own. -#}
+{% macro split_long_flow_marks() -%}
+    insert into ops.dirty_flows (site_code, flow_code, starts_at, ends_at, cause, marked_at, is_piece)
+    select
+        marks.site_code,
+        marks.flow_code,
+        case
+            when months.starts_at <= bounds.starts_at then marks.starts_at
+            else months.starts_at
+        end,
+        case
+            when months.starts_at + interval '1 month' > bounds.ends_at then marks.ends_at
+            else months.starts_at + interval '1 month'
+        end,
+        marks.cause,
+        marks.marked_at,
+        true
+    from ops.dirty_flows as marks
+    cross join lateral (
+        select
+            coalesce(min(days.stat_date), date '1970-01-01')::timestamptz as first_at,
+            coalesce(max(days.stat_date), date '1970-01-01')::timestamptz as last_at
+        from {{ ref('int_flows__terms') }} as terms
+        inner join {{ ref('int_meters__days') }} as days
+            on terms.site_code = days.site_code and terms.meter_code = days.meter_code
+        where terms.site_code = marks.site_code and terms.flow_code = marks.flow_code
+    ) as extent
+    cross join lateral (
+        select
+            least(greatest(marks.starts_at, extent.first_at), extent.last_at) as starts_at,
+            greatest(least(marks.ends_at, extent.last_at), extent.first_at) as ends_at
+    ) as bounds
+    cross join lateral generate_series(
+        date_trunc('month', bounds.starts_at, 'UTC'), bounds.ends_at, interval '1 month'
+    ) as months (starts_at)
+    where {{ is_long_flow_mark() }}
+{%- endmacro %}
+
+{% macro delete_long_flow_marks() -%}
+    delete from ops.dirty_flows as marks
+    where {{ is_long_flow_mark() }}
+{%- endmacro %}
+
+{% macro is_long_flow_mark() -%}
+    not marks.is_taken
+    and not marks.is_piece
+    and marks.ends_at - marks.starts_at > interval '62 days'
+    and {{ is_mine('marks.flow_code') }}
 {%- endmacro %}

@@ -34,6 +34,7 @@
     {%- endcall %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
+    {% do analyze_grown(target, load_result('main')['response'].rows_affected) %}
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
@@ -68,4 +69,15 @@
         {%- do found.append(column.name ~ ' ' ~ column.data_type) -%}
     {%- endfor -%}
     {{ return(wanted | sort == found | sort) }}
+{% endmacro %}
+
+{#- A table that has just grown by much is planned wrongly by what reads it next; autovacuum comes too late. -#}
+{% macro analyze_grown(target, inserted) %}
+    {%- set known = run_query(
+        "select greatest(reltuples, 0)::bigint from pg_class where oid = '" ~ target.schema ~ "." ~ target.identifier ~ "'::regclass"
+    ).columns[0].values()[0] -%}
+    {% if inserted * 10 > known + 5000 %}
+        {% call statement('analyze') -%} analyze {{ target }} {%- endcall %}
+        {% do adapter.commit() %}
+    {% endif %}
 {% endmacro %}

@@ -35,11 +35,19 @@ select
     {% for key in keys -%}
         definitions.{{ key }},
     {% endfor -%}
+    definitions.group_flow_count,
     {{ figures }},
     {{ period_start }} as period_start,
     {{ period_start_at }} as period_start_at
 from {{ ref('int_energies__windows') }} as windows
-inner join {{ ref('int_flows__definitions') }} as definitions
+inner join (
+    select
+        definitions.*,
+        count(*) over (
+            partition by {{ (['site_code', 'energy_code'] + keys) | join(', ') }}
+        ) as group_flow_count
+    from {{ ref('int_flows__definitions') }} as definitions
+) as definitions
     on windows.site_code = definitions.site_code and windows.energy_code = definitions.energy_code
 inner join {{ source }} as figures
     on
@@ -79,16 +87,6 @@ with flows as (
     {{ flows_in_windows(keys) }}
 ),
 
-groups as (
-    select
-        site_code,
-        energy_code,
-        {{ keys | join(', ') }},
-        count(*) as flow_count
-    from {{ ref('int_flows__definitions') }}
-    group by site_code, energy_code, {{ keys | join(', ') }}
-),
-
 sums as (
     select
         site_code,
@@ -98,7 +96,7 @@ sums as (
         shift_code,
         {{ energy_sums() }},
         {{ energy_sum_reasons() }},
-        sum(case when quantity is not null then coverage else 0 end) as coverage_sum,
+        sum(case when quantity is not null then coverage else 0 end) / max(group_flow_count) as coverage,
         period_start,
         period_start_at
     from flows
@@ -120,16 +118,9 @@ select
     sums.quantity,
     sums.tce_equivalent,
     sums.tce_equal,
-    round(sums.coverage_sum / groups.flow_count, 9) as coverage,
+    round(sums.coverage, 9) as coverage,
     sums.estimated_quantity,
     sums.period_start,
     sums.period_start_at
 from sums
-inner join groups
-    on
-        sums.site_code = groups.site_code
-        and sums.energy_code = groups.energy_code
-        {%- for key in keys %}
-        and sums.{{ key }} is not distinct from groups.{{ key }}
-        {%- endfor %}
 {%- endmacro %}

@@ -3,6 +3,8 @@
     unlogged=true,
     indexes=[{'columns': ['site_code', 'flow_code']}],
     pre_hook=[
+        "{{ split_long_flow_marks() }}",
+        "{{ delete_long_flow_marks() }}",
         "{{ take_marks('ops.dirty_flows', 'flow_code') }}",
         "delete from {{ this }} where worker = {{ worker() }}",
     ],

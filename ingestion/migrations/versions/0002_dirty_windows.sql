@@ -8,6 +8,7 @@ create table ops.dirty_meters (
     ends_at timestamptz not null,
     batch_id bigint,                       -- counts once that batch is accepted; null: at once
     cause text not null,
+    is_piece boolean not null default false,   -- of a mark over more than two months, which is worked by months
     is_taken boolean not null default false,
     marked_at timestamptz not null default now(),
     primary key (site_code, mark_id)
@@ -21,6 +22,7 @@ create table ops.dirty_flows (
     starts_at timestamptz not null,        -- hours, half-open
     ends_at timestamptz not null,
     cause text not null,
+    is_piece boolean not null default false,
     is_taken boolean not null default false,
     marked_at timestamptz not null default now(),
     primary key (site_code, mark_id)
