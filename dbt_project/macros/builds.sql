@@ -72,6 +72,11 @@
     )
 {%- endmacro %}
 
+{#- What the rules have refused so far: a model that this one comes before, so it can't be a reference. -#}
+{% macro rejected_readings() -%}
+    quarantine.rejected_by_rules
+{%- endmacro %}
+
 {#- The nearest instants to one side whose reading counts, as far as the last build judged. -#}
 {% macro accepted_instants(relation, side, instant, direction, count) -%}
     select readings.read_us
@@ -81,7 +86,7 @@
         and readings.meter_code = {{ relation }}.meter_code
         and readings.read_at {{ side }} {{ instant }}
         and not exists (
-            select 1 from quarantine.rejected_by_rules as rejected
+            select 1 from {{ rejected_readings() }} as rejected
             where
                 rejected.site_code = readings.site_code
                 and rejected.meter_code = readings.meter_code
@@ -109,14 +114,16 @@
     cross join lateral (
         select min(known.at) as first_at, max(known.at) as last_at
         from (
-            select min(read_at) as at
-            from {{ source('raw', 'readings') }} as readings
-            where readings.site_code = marks.site_code and readings.meter_code = marks.meter_code
-            union all
-            select max(read_at) as at
-            from {{ source('raw', 'readings') }} as readings
-            where readings.site_code = marks.site_code and readings.meter_code = marks.meter_code
-            union all
+            {% for direction in ('asc', 'desc') -%}
+                (
+                    select readings.read_at as at
+                    from {{ ref('stg_raw__readings') }} as readings
+                    where readings.site_code = marks.site_code and readings.meter_code = marks.meter_code
+                    order by readings.read_at {{ direction }}
+                    limit 1
+                )
+                union all
+            {% endfor -%}
             select event_at as at
             from {{ ref('stg_ledger__meter_events') }} as events
             where events.site_code = marks.site_code and events.meter_code = marks.meter_code
@@ -135,7 +142,7 @@
         -- What lies between two readings is reached from either of them.
         and (
             exists (
-                select 1 from {{ source('raw', 'readings') }} as readings
+                select 1 from {{ ref('stg_raw__readings') }} as readings
                 where
                     readings.site_code = marks.site_code
                     and readings.meter_code = marks.meter_code

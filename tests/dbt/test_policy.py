@@ -94,6 +94,47 @@ def test_every_model_says_its_grain(manifest: dict[str, Any]) -> None:
         assert model["description"].startswith("One row per "), model["name"]
 
 
+# Facts in which one key may stand several times (null among its columns), or that are small and read as a whole.
+FACTS_WITHOUT_UNIQUE_INDEX = {
+    *("int_performance__by_level", "int_performance__by_item", "int_energies__intake", "int_energies__windows"),
+    *("int_meters__windows", "int_flows__windows", "int_erp__documents", "int_readings__rejected"),
+    *("reading_events", "comprehensive_energy_composition"),
+}
+
+
+def test_everything_above_staging_is_a_fact_or_a_view(manifest: dict[str, Any]) -> None:
+    for layer in ("intermediate", "marts"):
+        for model in models(manifest, layer):
+            assert model["config"]["materialized"] in ("fact", "view"), model["name"]
+
+
+def test_every_fact_has_a_contract_a_site_and_an_index(manifest: dict[str, Any]) -> None:
+    facts = [model for model in models(manifest) if model["config"]["materialized"] == "fact"]
+    assert len(facts) >= 20
+    without = set()
+    for model in facts:
+        assert model["contract"]["enforced"], model["name"]
+        site = model["columns"]["site_code"]
+        assert [constraint["type"] for constraint in site["constraints"]] == ["not_null"], model["name"]
+        indexes = model["config"].get("indexes", [])
+        # The quarantine's table and its indexes are the migrations'.
+        assert indexes or model["name"] == "int_readings__rejected", model["name"]
+        for index in indexes:
+            assert index["columns"][0] == "site_code", model["name"]
+        if not any(index.get("unique") for index in indexes):
+            without.add(model["name"])
+    assert without == FACTS_WITHOUT_UNIQUE_INDEX
+
+
+def test_what_a_fact_holds_it_deletes_first_or_compares_with(manifest: dict[str, Any]) -> None:
+    """A fact is not made anew, so that a build that inserted without deleting would count twice."""
+    for model in models(manifest):
+        if model["config"]["materialized"] == "fact":
+            deletes = [hook for hook in model["config"]["pre-hook"] if "delete" in hook["sql"].lower()]
+            is_compared = "except" in model["raw_code"].lower()
+            assert deletes or is_compared, model["name"]
+
+
 def test_only_staging_reads_sources_and_only_the_schemas_we_write(manifest: dict[str, Any]) -> None:
     for model in models(manifest):
         sources = [name for name in model["depends_on"]["nodes"] if name.startswith("source.")]

@@ -26,4 +26,4 @@ def test_unit_tests_and_seed_tests_pass(warehouse: Settings, tmp_path: Path) -> 
     done = dbt(warehouse, tmp_path, "test", "--select", "test_type:unit", "reference_energies")
     assert done.returncode == 0, done.stdout
     results = json.loads((tmp_path / "run_results.json").read_text(encoding="utf-8"))["results"]
-    assert sum(result["unique_id"].startswith("unit_test.") for result in results) >= 25
+    assert sum(result["unique_id"].startswith("unit_test.") for result in results) >= 44

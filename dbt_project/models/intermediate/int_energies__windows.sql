@@ -14,7 +14,11 @@
 -- period_start from starts_local (included) to ends_local (not), on the site's own clock.
 with stretches as (
     {{ islands(
-        '(select site_code, energy_code, starts_on, ends_on from ops.dirty_energies where is_taken) as marks',
+        '(
+            select site_code, energy_code, starts_on, ends_on
+            from ' ~ ref('stg_ops__dirty_energies') ~ '
+            where is_taken
+        ) as marks',
         ['site_code', 'energy_code'], starts='starts_on', ends='ends_on'
     ) }}
 ),

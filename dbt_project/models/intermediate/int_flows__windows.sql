@@ -21,7 +21,7 @@ with marks as (
         flow_code,
         {{ microseconds('starts_at') }} as from_us,
         {{ microseconds('ends_at') }} as to_us
-    from ops.dirty_flows
+    from {{ ref('stg_ops__dirty_flows') }}
     where is_taken and {{ is_mine('flow_code') }}
 ),
 

@@ -25,7 +25,7 @@ with marks as (
         meter_code,
         {{ microseconds('starts_at') }} as from_us,
         {{ microseconds('ends_at') }} as to_us
-    from ops.dirty_meters
+    from {{ ref('stg_ops__dirty_meters') }}
     where is_taken and {{ is_mine('meter_code') }}
 ),
 

@@ -15,7 +15,8 @@ select
 from {{ source('raw', 'readings') }} as readings
 left join {{ source('ops', 'batches') }} as odd
     on
-        readings.batch_id = odd.batch_id
+        readings.site_code = odd.site_code
+        and readings.batch_id = odd.batch_id
         and odd.kind = 'readings'
         and (
             odd.status in ('landed', 'held')
