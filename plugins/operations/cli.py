@@ -15,6 +15,7 @@ COMMANDS = {
     "logs": ("plugins.operations.logs:logs", "Show the services' logs."),
     "doctor": ("plugins.operations.doctor:doctor", "Say what is wrong with this installation."),
     "env": ("plugins.operations.environment:environment", "Print an .env file for docker-compose.yml."),
+    "upkeep": ("plugins.operations.upkeep:upkeep", "Make months ahead, retire old ones, refresh statistics."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""
