@@ -87,7 +87,7 @@ where
                     > greatest(%(rows)s, %(share)s * tables.reltuples)
                 )
         else
-            (tables.is_new and tables.live > 0)
+            (tables.is_new and tables.live > %(rows)s)
             or tables.changed > greatest(%(rows)s, %(share)s * tables.live)
     end
 order by tables.relkind desc, tables.schema_name, tables.table_name

@@ -84,7 +84,7 @@ def test_marts_are_built_when_any_input_has_changed(dag_bag: DagBag) -> None:
 
 def test_the_warehouse_is_maintained_every_night_of_the_plant(dag_bag: DagBag) -> None:
     dag = dag_bag.dags["maintain_warehouse"]
-    assert dag.timetable.summary == "30 3 * * *"
+    assert dag.schedule == "30 3 * * *"
     assert str(dag.timezone) == "Asia/Shanghai"
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
         "keep_up": {"report_problems"},

@@ -67,8 +67,10 @@ begin
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     if to_regclass('raw.' || partition_name) is null then
+        -- Made apart and attached: that waits for nobody who reads or writes other months, and nobody for it.
+        execute format('create table raw.%I (like raw.readings including all)', partition_name);
         execute format(
-            'create table raw.%I partition of raw.readings for values from (%L) to (%L)',
+            'alter table raw.readings attach partition raw.%I for values from (%L) to (%L)',
             partition_name, starts_at, (first_day + interval '1 month') at time zone 'UTC'
         );
         execute format('grant select, insert on raw.%I to nengduan_ingest', partition_name);
