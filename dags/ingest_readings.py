@@ -10,8 +10,8 @@ once. A file that is still being written is left for the next look.
 **Output.** Asset `readings`, only when a batch was accepted; `build_marts` waits for it.
 
 **Late data.** No special path: readings of any age land in their month's partition and the next
-build counts them. A correction is a row with a higher `revision`. The same content again does
-nothing.
+build counts them, down to the retention edge (see `maintain_warehouse`); older rows are refused. A
+correction is a row with a higher `revision`. The same content again does nothing.
 
 **Backfill.** Put the files of the missing time into the package's folder, in any order, and trigger
 this DAG.

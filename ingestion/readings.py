@@ -63,13 +63,14 @@ COPY_COLUMNS = ("meter_code", "read_at", "value", "quality", "revision", "line",
 """Order of the fields of a line for COPY."""
 
 _REVISION = r"^\d{1,9}(\.0+)?$"
-_MISSING, _CODE, _NUMBER, _RANGE, _CHOICE, _INTEGER = range(10, 16)
+_MISSING, _CODE, _NUMBER, _RANGE, _CHOICE, _INTEGER, _EDGE = range(10, 17)
 _REASONS: dict[int, tuple[Reason, str]] = {
     _CODE: (Reason.BAD_CODE, ""),
     _NUMBER: (Reason.NOT_A_NUMBER, ""),
     _RANGE: (Reason.OUT_OF_RANGE, "绝对值小于 1e30"),
     _CHOICE: (Reason.UNKNOWN_CHOICE, READINGS.column("quality").allowed),
     _INTEGER: (Reason.OUT_OF_RANGE, "0 至 999999999 的整数"),
+    _EDGE: (Reason.BEFORE_RETENTION_EDGE, ""),
 }
 
 
@@ -86,8 +87,18 @@ class Parsed:
     """First days (ISO) of the UTC months the landed rows belong to."""
 
 
-def parse(block: Block, positions: dict[str, int], header: list[str], timezone: ZoneInfo, tail: str) -> Parsed:
-    """Check a block and write its good rows as CSV lines ending in ``tail`` (site and batch)."""
+def parse(
+    block: Block,
+    positions: dict[str, int],
+    header: list[str],
+    timezone: ZoneInfo,
+    tail: str,
+    edge: int | None = None,
+) -> Parsed:
+    """Check a block and write its good rows as CSV lines ending in ``tail`` (site and batch).
+
+    ``edge`` is the retention edge (microseconds UTC), None while there is none: older rows are refused.
+    """
     columns = _columns(block, positions)
     keep = _not_empty(block.columns)
     lines = block.lines
@@ -99,6 +110,8 @@ def parse(block: Block, positions: dict[str, int], header: list[str], timezone: 
 
     meters, meter_fault = _coded(columns["meter_code"], _codes)
     instants, instant_text, stamp_fault = _instants(columns["read_at"], timezone)
+    if edge is not None:
+        stamp_fault = np.where((stamp_fault == 0) & (instants < edge), _EDGE, stamp_fault).astype(np.int8)
     values, value_fault = _values(columns["value"])
     parts = [meters, instant_text, values]
     faults = [meter_fault, stamp_fault, value_fault]
@@ -118,7 +131,7 @@ def parse(block: Block, positions: dict[str, int], header: list[str], timezone: 
     _note_ragged(block, header, result)
     bad = np.flatnonzero(fault)
     if len(bad):
-        _note_refused(block.columns.filter(pa.array(keep)), header, lines, fault, place, bad, timezone, result)
+        _note_refused(block.columns.filter(pa.array(keep)), header, lines, fault, place, bad, timezone, result, edge)
     good = fault == 0
     result.landed = int(good.sum())
     if result.landed:
@@ -245,6 +258,7 @@ def _note_refused(
     bad: np.ndarray,
     timezone: ZoneInfo,
     result: Parsed,
+    edge: int | None,
 ) -> None:
     positions, _ = READINGS.match(header, "")
     rows = zip(*(_flat(column).take(pa.array(bad)).to_pylist() for column in columns.columns), strict=True)
@@ -257,6 +271,7 @@ def _note_refused(
             value=row[positions[column.name]],
             allowed=allowed,
             timezone=timezone.key,
+            edge=None if edge is None else np.datetime64(edge, "us").astype("datetime64[D]"),
         )
         result.rejections.append(Rejection(int(lines[index]), column.name, reason, sentence, row_json(header, row)))
 

@@ -74,7 +74,7 @@ def land_source(
         tempfile.SpooledTemporaryFile(SPOOL_BYTES) as refused,
     ):
         spool = _Spool(lines, refused)
-        _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool)
+        _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool, _edge(connection))
         source.check_unchanged()
         batch = Batch(
             load_id,
@@ -103,12 +103,13 @@ def _parse(
     batch_id: int,
     now: datetime,
     spool: _Spool,
+    edge: int | None,
 ) -> None:
     tail = f"{site},{batch_id}"
     with ThreadPoolExecutor(THREADS) as pool:
         waiting: deque[Future[Parsed]] = deque()
         for block in source.blocks():
-            waiting.append(pool.submit(readings.parse, block, positions, source.header, timezone, tail))
+            waiting.append(pool.submit(readings.parse, block, positions, source.header, timezone, tail, edge))
             if len(waiting) > THREADS:
                 _take(waiting.popleft().result(), source.file, site, batch_id, now, spool)
         while waiting:
@@ -151,6 +152,14 @@ def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
     stream.seek(0)
     while chunk := stream.read(COPY_BYTES):
         yield chunk
+
+
+def _edge(connection: Connection) -> int | None:
+    """The retention edge in microseconds; a month that is retired after this makes the COPY fail, not land."""
+    row = connection.execute(
+        "select (extract(epoch from nullif(raw.retention_edge(), '-infinity')) * 1000000)::bigint"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _instant(microseconds: int | None) -> datetime | None:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     AMBIGUOUS_TIMESTAMP = "ambiguous_timestamp"
     NONEXISTENT_TIMESTAMP = "nonexistent_timestamp"
     OUT_OF_RANGE = "out_of_range"
+    BEFORE_RETENTION_EDGE = "before_retention_edge"
     UNKNOWN_CHOICE = "unknown_choice"
     UNKNOWN_TIMEZONE = "unknown_timezone"
     WRONG_FIELD_COUNT = "wrong_field_count"
@@ -72,6 +73,7 @@ TEXTS: dict[Reason, str] = {
     Reason.AMBIGUOUS_TIMESTAMP: "{column} 的“{value}”在时区 {timezone} 因夏令时结束出现两次，无法确定是哪一次。请写上时差，例如 +08:00。",
     Reason.NONEXISTENT_TIMESTAMP: "{column} 的“{value}”在时区 {timezone} 因夏令时开始而不存在。请核对时钟，或写上时差，例如 +08:00。",
     Reason.OUT_OF_RANGE: "{column} 的“{value}”超出允许范围（{allowed}）。请核对后改正。",
+    Reason.BEFORE_RETENTION_EDGE: "{column} 的“{value}”早于读数保存界限 {edge}（UTC）；界限以前的读数已归档，能耗数据已固定，不再改变。如确需更正，请联系管理员。",
     Reason.UNKNOWN_CHOICE: "{column} 的“{value}”不在允许的取值之内（{allowed}）。请改用其中之一。",
     Reason.UNKNOWN_TIMEZONE: "{column} 的“{value}”不是已知时区。请写成 Asia/Shanghai 的形式。",
     Reason.WRONG_FIELD_COUNT: "这一行有 {value} 个字段，表头有 {allowed} 个，无法对应。请检查多余或缺少的分隔符和引号。",

@@ -25,6 +25,11 @@ WAREHOUSE_ROLES = ("owner", "ingest", "transform", "bi", "audit")
 SERVICE_ROLES = ("airflow", "superset")
 """Roles that own a service's metadata database of the same name, ``nengduan_<role>``."""
 
+RETENTION_MONTHS_LEAST = 6
+RETENTION_MONTHS_DEFAULT = 36
+RETENTION_MONTHS_MOST = 1200
+RETENTION_ACTIONS = ("detach", "drop")
+
 
 def _key() -> str:
     """A url-safe key of 32 random bytes, as Fernet wants it."""
@@ -71,6 +76,10 @@ class Settings:
     airflow_port: int
     superset_port: int
     drop_folder: Path
+    retention_months: int
+    """Whole months of readings kept in raw.readings before the current one."""
+    retention_action: str
+    """What becomes of a month after that: detach (it moves to schema archive) or drop."""
     secrets: Mapping[str, str] = field(repr=False)
 
     @property
@@ -175,6 +184,8 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         airflow_port=_port(environment, "NENGDUAN_AIRFLOW_PORT", 8080),
         superset_port=_port(environment, "NENGDUAN_SUPERSET_PORT", 8088),
         drop_folder=drop_folder,
+        retention_months=_retention_months(environment),
+        retention_action=_retention_action(environment),
         secrets=all_secrets,
     )
 
@@ -184,6 +195,28 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise SettingsError(f"{name} must be a port number from 1 to 65535, not {text!r}.")
     return int(text)
+
+
+def _retention_months(environment: Mapping[str, str]) -> int:
+    text = environment.get("NENGDUAN_RETENTION_MONTHS") or str(RETENTION_MONTHS_DEFAULT)
+    if not text.isdecimal() or not 0 < int(text) <= RETENTION_MONTHS_MOST:
+        raise SettingsError(f"NENGDUAN_RETENTION_MONTHS must be a number of months, not {text!r}.")
+    if int(text) < RETENTION_MONTHS_LEAST:
+        raise SettingsError(
+            f"NENGDUAN_RETENTION_MONTHS is {text}, but an end system (DB53/T 1026-2021) keeps its readings for "
+            f"{RETENTION_MONTHS_LEAST} months at least. Set {RETENTION_MONTHS_LEAST} or more, or leave it empty for "
+            f"{RETENTION_MONTHS_DEFAULT}."
+        )
+    return int(text)
+
+
+def _retention_action(environment: Mapping[str, str]) -> str:
+    action = environment.get("NENGDUAN_RETENTION_ACTION") or "detach"
+    if action not in RETENTION_ACTIONS:
+        raise SettingsError(
+            f"NENGDUAN_RETENTION_ACTION must be detach (months move to schema archive) or drop, not {action!r}."
+        )
+    return action
 
 
 def _make_home(home: Path) -> None:

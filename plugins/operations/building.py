@@ -64,6 +64,7 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     log_path.parent.mkdir(parents=True, exist_ok=True)
     results = settings.home / "dbt" / "target" / "run_results.json"
     results.unlink(missing_ok=True)
+    started_at = datetime.now(UTC)
     models = models_checksum(settings)
     is_new = _built_models() != models
     if is_new:
@@ -105,7 +106,7 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     _forget_logs(log_path.parent)
     if status != 0:
         raise BuildError(f"{_failures(results) or ' | '.join(tail)}；日志 {log_path}")
-    _note_build(run_id, models)
+    _note_build(run_id, started_at, models)
     return log_path
 
 
@@ -127,12 +128,13 @@ def _built_models() -> str | None:
     return row[0] if row else None
 
 
-def _note_build(run_id: str, models: str) -> None:
+def _note_build(run_id: str, started_at: datetime, models: str) -> None:
     with warehouse.connect("transform", autocommit=True) as connection:
         connection.execute(
             "insert into ops.events (occurred_at, kind, severity, subject, message, payload)"
-            " values (%s, 'marts_built', 'info', %s, '计算完成', jsonb_build_object('models', %s::text))",
-            [datetime.now(UTC), run_id, models],
+            " values (%s, 'marts_built', 'info', %s, '计算完成',"
+            " jsonb_build_object('started_at', %s::text, 'models', %s::text))",
+            [datetime.now(UTC), run_id, started_at.isoformat(), models],
         )
 
 

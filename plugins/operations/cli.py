@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": ("plugins.operations.doctor:doctor", "Say what is wrong with this installation."),
     "env": ("plugins.operations.environment:environment", "Print an .env file for docker-compose.yml."),
     "trace": ("plugins.workbench.trace.command:trace", "Walk a figure back to its readings and files."),
+    "upkeep": ("plugins.operations.upkeep:upkeep", "Make months ahead, retire old ones, refresh statistics."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
 }

@@ -138,6 +138,16 @@ def port_owner(port: int) -> str:
     return "another program"
 
 
+AUTOVACUUM = {
+    "autovacuum_naptime": "30s",  # a load of minutes is followed by a build that needs its statistics
+    "autovacuum_vacuum_scale_factor": "0.05",  # a fifth of 35 million rows would wait for months
+    "autovacuum_analyze_scale_factor": "0.02",
+    "autovacuum_vacuum_insert_scale_factor": "0.05",  # append-only: lets scans of an index skip the heap
+    "autovacuum_vacuum_cost_limit": "2000",  # 200 crawls on a disk that is no disk any more
+}
+"""For tables that only grow: PostgreSQL's defaults wait for a share of the table that grows with it."""
+
+
 def configuration(memory_bytes: int, cores: int, free_disk_bytes: int) -> dict[str, str]:
     """PostgreSQL's settings fitted to the machine, of which Airflow and Superset take a share too."""
 
@@ -159,8 +169,9 @@ def configuration(memory_bytes: int, cores: int, free_disk_bytes: int) -> dict[s
         "checkpoint_timeout": "15min",
         "wal_level": "minimal",  # no replica is fed from here: bulk loads into new tables skip the log
         "max_wal_senders": "0",
-        "wal_compression": "on",
+        "wal_compression": "on",  # pglz: the wheel is built without lz4 (docker-compose.yml has it)
         "random_page_cost": "1.1",
+        **AUTOVACUUM,
         "jit": "off",  # costs more than it gives on statements of seconds
         "max_worker_processes": str(max(8, cores * 2)),
         "max_parallel_workers": str(max(2, cores)),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -14,7 +14,8 @@ import requests
 
 from ingestion import settings as configuration
 from ingestion.settings import WAREHOUSE_ROLES, Settings, SettingsError
-from plugins.operations import cluster, processes, server, services
+from plugins.operations import cluster, processes, server, services, storage
+from plugins.operations.findings import Finding, fault, note, ok, show
 from plugins.operations.progress import StepError
 from plugins.operations.runs import Airflow
 
@@ -22,31 +23,9 @@ FREE_DISK_BYTES = 2 * 1024**3
 STALE_BATCH_HOURS = 1
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at: fine, worth knowing, or wrong."""
-
-    state: str
-    """ok, note or fault."""
-    text: str
-    cure: str = ""
-
-
-def ok(text: str) -> Finding:
-    return Finding("ok", text)
-
-
-def note(text: str, cure: str = "") -> Finding:
-    return Finding("note", text, cure)
-
-
-def fault(text: str, cure: str) -> Finding:
-    return Finding("fault", text, cure)
-
-
 def examine(settings: Settings) -> Iterator[Finding]:
     """All findings, from the ground up; a check that itself breaks is a fault and not the end."""
-    for check in (python, disk, database, roles, ports, supervised, airflow, superset, batches):
+    for check in (python, disk, database, roles, ports, supervised, airflow, superset, batches, stored):
         try:
             yield from check(settings)
         except (psycopg.Error, requests.RequestException, StepError, SettingsError, OSError) as error:
@@ -184,21 +163,22 @@ def batches(settings: Settings) -> Iterator[Finding]:
         yield note(f"Held back: {site_code} {file}: {reason}", "Send a corrected file; see ops.quality_results.")
 
 
-MARKS: dict[str, Callable[[str], str]] = {
-    "ok": lambda text: f"ok     {text}",
-    "note": lambda text: click.style(f"note   {text}", fg="yellow"),
-    "fault": lambda text: click.style(f"FAULT  {text}", fg="red"),
-}
+def stored(settings: Settings) -> Iterator[Finding]:
+    """Months, statistics, growth and age of what the warehouse holds."""
+    yield from storage.examine(settings, datetime.now(UTC))
 
 
 @click.command()
 def doctor() -> None:
     """Say what is wrong with this installation. Exit code 1 when anything is."""
     faults = 0
-    for finding in examine(configuration.load()):
-        click.echo(MARKS[finding.state](finding.text))
-        if finding.cure:
-            click.echo(f"       → {finding.cure}")
+    try:
+        settings = configuration.load()
+    except SettingsError as error:
+        show(fault(str(error), "Correct that variable; nothing else can be looked at before."))
+        sys.exit(1)
+    for finding in examine(settings):
+        show(finding)
         faults += finding.state == "fault"
     click.echo(f"{faults} faults." if faults else "All is well.")
     sys.exit(1 if faults else 0)

@@ -13,6 +13,9 @@ START = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
 WATCH = "*/5 * * * *"
 """How often the drop folder is looked at. A look that finds nothing costs one short task."""
 
+NIGHT = "30 3 * * *"
+"""When upkeep runs, local time: after the day's figures, before anybody looks at them."""
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 2,

@@ -12,6 +12,7 @@ class Domain(StrEnum):
     METERS = "domain/meters"
     ERP = "domain/erp"
     PERFORMANCE = "domain/performance"
+    WAREHOUSE = "domain/warehouse"
 
 
 class Layer(StrEnum):
@@ -19,6 +20,7 @@ class Layer(StrEnum):
 
     INGEST = "layer/ingest"
     MARTS = "layer/marts"
+    UPKEEP = "layer/upkeep"
 
 
 class Impact(StrEnum):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 INGEST = {"import_ledgers": LEDGERS, "ingest_erp": ERP, "ingest_readings": READINGS}
-DAG_IDS = {*INGEST, "build_marts"}
+DAG_IDS = {*INGEST, "build_marts", "maintain_warehouse"}
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
 
 
@@ -80,6 +80,16 @@ def test_marts_are_built_when_any_input_has_changed(dag_bag: DagBag) -> None:
         "judge": set(),
     }
     assert dag.task_dict["judge"].outlets == [MARTS]
+
+
+def test_the_warehouse_is_maintained_every_night_of_the_plant(dag_bag: DagBag) -> None:
+    dag = dag_bag.dags["maintain_warehouse"]
+    assert dag.schedule == "30 3 * * *"
+    assert str(dag.timezone) == "Asia/Shanghai"
+    assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
+        "keep_up": {"report_problems"},
+        "report_problems": set(),
+    }
 
 
 def test_every_asset_that_a_dag_waits_for_is_made_by_another(dag_bag: DagBag) -> None:

@@ -19,7 +19,7 @@ import yaml
 
 from ingestion import settings as configuration
 from ingestion.settings import REPOSITORY, Settings
-from plugins.operations import processes, services
+from plugins.operations import cluster, processes, services
 from plugins.operations.environment import COMPOSE_SECRETS, OPTIONS, render
 from tests.unit.composition import (
     COMPOSE,
@@ -119,6 +119,20 @@ def test_airflow_gets_the_settings_of_make_up(local: Settings) -> None:
         seen = {key: value for key, value in service["environment"].items() if key.startswith("AIRFLOW_")}
         assert {key: value for key, value in seen.items() if key not in ONLY_CELERY} == expected, service_name
         assert set(seen) - set(expected) == ONLY_CELERY, service_name
+
+
+def test_postgresql_gets_the_settings_of_make_up() -> None:
+    """Those that do not depend on the machine; compression differs, as the wheel is built without lz4."""
+    seen = dict(
+        argument.removeprefix("-c").split("=", 1) for argument in compose()["services"]["postgres"]["command"][1:]
+    )
+    ours = cluster.configuration(24 * 1024**3, 4, 100 * 1024**3)
+    fitted = {"shared_buffers", "max_wal_size", "maintenance_work_mem", "work_mem"}
+    assert seen.pop("wal_compression") == "lz4"
+    assert {name: value for name, value in seen.items() if name not in fitted} == {
+        name: ours[name].strip("'") for name in seen if name not in fitted
+    }
+    assert cluster.AUTOVACUUM.items() <= seen.items()
 
 
 def test_superset_gets_the_settings_of_make_up(local: Settings) -> None:

@@ -10,6 +10,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from ingestion import settings as configuration
 from ingestion.settings import SettingsError
@@ -106,12 +107,30 @@ def test_secrets_are_made_once_kept_private_and_taken_from_the_environment_first
         ("NENGDUAN_AIRFLOW_PORT", "eighty"),
         ("NENGDUAN_SUPERSET_PORT", "70000"),
         ("NENGDUAN_DATABASE_URL", "mysql://x/y"),
+        ("NENGDUAN_RETENTION_MONTHS", "three"),
+        ("NENGDUAN_RETENTION_MONTHS", "0"),
+        ("NENGDUAN_RETENTION_ACTION", "shred"),
     ],
 )
 def test_a_bad_setting_is_named(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError, match=variable):
         configuration.load()
+
+
+def test_readings_are_kept_for_three_years_and_never_less_than_the_rule_says(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (configuration.load().retention_months, configuration.load().retention_action) == (36, "detach")
+    monkeypatch.setenv("NENGDUAN_RETENTION_MONTHS", "6")
+    monkeypatch.setenv("NENGDUAN_RETENTION_ACTION", "drop")
+    assert (configuration.load().retention_months, configuration.load().retention_action) == (6, "drop")
+    monkeypatch.setenv("NENGDUAN_RETENTION_MONTHS", "5")
+    with pytest.raises(SettingsError, match=r"NENGDUAN_RETENTION_MONTHS is 5.*DB53/T 1026-2021.*6 months at least"):
+        configuration.load()
+    told = CliRunner().invoke(doctor.doctor)
+    assert told.exit_code == 1
+    assert "FAULT  NENGDUAN_RETENTION_MONTHS is 5" in told.output
 
 
 def test_an_outside_server_replaces_the_bundled_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

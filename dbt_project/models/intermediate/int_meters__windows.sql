@@ -102,10 +102,18 @@ regions as (
     ) as after
 ),
 
--- Two stretches whose hours touch become one: an hour is written once.
+-- Two stretches whose hours touch become one: an hour is written once. One before the retention edge is not
+-- written again: its readings are gone, and its figures stay (decision 0011).
 emitted as (
-    select site_code, meter_code, emit_from_us as from_us, emit_to_us as to_us
+    select
+        regions.site_code,
+        regions.meter_code,
+        greatest(regions.emit_from_us, edges.frozen_us) as from_us,
+        regions.emit_to_us as to_us
     from regions
+    left join {{ ref('stg_ops__retention_edges') }} as edges
+        on regions.site_code = edges.site_code and regions.meter_code = edges.meter_code
+    where regions.emit_to_us > coalesce(edges.frozen_us, {{ var('first_us') }})
 ),
 
 joined as (
@@ -132,6 +140,6 @@ inner join regions
     on
         joined.site_code = regions.site_code
         and joined.meter_code = regions.meter_code
-        and joined.from_us <= regions.emit_from_us
-        and joined.to_us >= regions.emit_to_us
+        and joined.from_us < regions.emit_to_us
+        and joined.to_us > regions.emit_from_us
 group by joined.site_code, joined.meter_code, joined.from_us, joined.to_us
