@@ -33,26 +33,16 @@ select
     windows.period_type,
     {{ 'figures.shift_code' if period_type == 'shift' else 'null::text' }} as shift_code,
     {% for key in keys -%}
-        definitions.{{ key }},
+        windows.{{ key }},
     {% endfor -%}
-    definitions.group_flow_count,
     {{ figures }},
     {{ period_start }} as period_start,
     {{ period_start_at }} as period_start_at
-from {{ ref('int_energies__windows') }} as windows
-inner join (
-    select
-        definitions.*,
-        count(*) over (
-            partition by {{ (['site_code', 'energy_code'] + keys) | join(', ') }}
-        ) as group_flow_count
-    from {{ ref('int_flows__definitions') }} as definitions
-) as definitions
-    on windows.site_code = definitions.site_code and windows.energy_code = definitions.energy_code
+from {{ ref('int_energies__flows') }} as windows
 inner join {{ source }} as figures
     on
-        definitions.site_code = figures.site_code
-        and definitions.flow_code = figures.flow_code
+        windows.site_code = figures.site_code
+        and windows.flow_code = figures.flow_code
         {% if is_dated -%}
             and windows.starts_local::date <= figures.{{ starts }}
             and windows.ends_local::date > figures.{{ starts }}
@@ -82,9 +72,9 @@ where windows.period_type = '{{ period_type }}' and {{ condition }}
 
 {#- The sums of the flows' figures over some of their columns, per period (contract §3, by level and by item).
     Coverage is the mean over the group's metered flows, 0 for one without a figure. -#}
-{% macro performance_by(keys) -%}
+{% macro performance_by(keys, flow_count) -%}
 with flows as (
-    {{ flows_in_windows(keys) }}
+    {{ flows_in_windows(keys + [flow_count]) }}
 ),
 
 sums as (
@@ -96,7 +86,7 @@ sums as (
         shift_code,
         {{ energy_sums() }},
         {{ energy_sum_reasons() }},
-        sum(case when quantity is not null then coverage else 0 end) / max(group_flow_count) as coverage,
+        sum(case when quantity is not null then coverage else 0 end) / max({{ flow_count }}) as coverage,
         period_start,
         period_start_at
     from flows

@@ -7,7 +7,7 @@
 -- From metered level-1 purchase and export flows where the energy has any, else from the ERP (day and
 -- above). Stock is known for months and above.
 with flows as (
-    {{ flows_in_windows(['item'], "definitions.level = 1 and definitions.item in ('purchase', 'export')") }}
+    {{ flows_in_windows(['item'], "windows.level = 1 and windows.item in ('purchase', 'export')") }}
 ),
 
 metered_energies as (

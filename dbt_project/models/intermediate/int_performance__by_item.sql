@@ -4,4 +4,4 @@
     pre_hook="{{ delete_performance() }}",
 ) }}
 -- One row per period, energy and item.
-{{ performance_by(['item']) }}
+{{ performance_by(['item'], 'item_flow_count') }}

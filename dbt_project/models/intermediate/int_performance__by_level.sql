@@ -4,4 +4,4 @@
     pre_hook="{{ delete_performance() }}",
 ) }}
 -- One row per period, energy, level, organisation and equipment.
-{{ performance_by(['level', 'org_code', 'equipment_code']) }}
+{{ performance_by(['level', 'org_code', 'equipment_code'], 'level_flow_count') }}
