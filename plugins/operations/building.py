@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,10 +49,11 @@ def warehouse_lock(say: Say = lambda _: None) -> Iterator[None]:
         yield
 
 
-def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
+def run_dbt(run_id: str, say: Say = lambda _: None, *, options: Sequence[str] = ()) -> Path:
     """``dbt build`` of every model, snapshot and data test; returns the log. The caller holds the lock.
 
-    Seeds are loaded with the migrations and unit tests belong to development, so both stay out.
+    Seeds are loaded with the migrations and unit tests belong to development, so both stay out. ``options``
+    (a selection, variables) make it a build of a part, which is not noted as a build of all.
     """
     settings = configuration.load()
     log_path = settings.logs / "dbt" / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', run_id)}.log"
@@ -63,6 +64,7 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     command = [
         str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build",
         "--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test",
+        *options,
     ]  # fmt: skip
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with log_path.open("a", encoding="utf-8") as output:
@@ -98,7 +100,8 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     _forget_logs(log_path.parent)
     if status != 0:
         raise BuildError(f"{_failures(results) or ' | '.join(tail)}；日志 {log_path}")
-    _note_build(run_id, started_at)
+    if not options:
+        _note_build(run_id, started_at)
     return log_path
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": ("plugins.operations.doctor:doctor", "Say what is wrong with this installation."),
     "env": ("plugins.operations.environment:environment", "Print an .env file for docker-compose.yml."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
+    "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""
 

@@ -1,0 +1,11 @@
+-- Batches that count.
+select
+    site_code,
+    batch_id,
+    kind,
+    source,
+    file,
+    received_at,
+    judged_at
+from {{ source('ops', 'batches') }}
+where status = 'accepted'
