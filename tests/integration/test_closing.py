@@ -384,6 +384,13 @@ REOPEN = "update ops.period_closings set reopened_at = now(), reopened_by = 'x',
 TABLES = [f"marts.{name}" for name in acts.SNAPSHOTS]
 
 
+@pytest.fixture(scope="module")
+def shared(server: Settings, closed_template: tuple[str, acts.Closing]) -> Iterator[None]:
+    """A closed month that none of the tests below can change: that is what they are about."""
+    with warehouse_from(server, closed_template[0]):
+        yield
+
+
 @pytest.mark.parametrize("role", ["ingest", "transform", "bi", "audit"])
 @pytest.mark.parametrize(
     "statement",
@@ -399,9 +406,7 @@ TABLES = [f"marts.{name}" for name in acts.SNAPSHOTS]
         f"alter table {TABLES[0]} disable trigger all",
     ],
 )
-def test_no_other_role_closes_reopens_or_changes_a_closed_figure(
-    closed: acts.Closing, role: str, statement: str
-) -> None:
+def test_no_other_role_closes_reopens_or_changes_a_closed_figure(shared: None, role: str, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege), warehouse.connect(role) as connection:
         connection.execute(statement.encode())
 
@@ -418,7 +423,7 @@ def test_no_other_role_closes_reopens_or_changes_a_closed_figure(
         "insert into ops.events (occurred_at, kind, severity, message) values (now(), 'x', 'info', 'y')",
     ],
 )
-def test_the_closing_role_may_do_no_more_than_its_acts(closed: acts.Closing, statement: str) -> None:
+def test_the_closing_role_may_do_no_more_than_its_acts(shared: None, statement: str) -> None:
     with pytest.raises(errors.InsufficientPrivilege), warehouse.connect("close") as connection:
         connection.execute(statement.encode())
 
@@ -442,7 +447,7 @@ def test_the_closing_role_may_do_no_more_than_its_acts(closed: acts.Closing, sta
         ),
     ],
 )
-def test_the_guards_refuse_even_those_who_have_the_right(closed: acts.Closing, role: str, statement: str) -> None:
+def test_the_guards_refuse_even_those_who_have_the_right(shared: None, role: str, statement: str) -> None:
     with pytest.raises(errors.IntegrityError), warehouse.connect(role) as connection:
         connection.execute(statement.encode())
 
@@ -460,7 +465,7 @@ def test_a_tampered_row_is_found(closed: acts.Closing) -> None:
     assert "S1 2026-01 第 1 版：已被改动！" in told.output
 
 
-def test_only_one_closing_of_a_month_stands(closed: acts.Closing) -> None:
+def test_only_one_closing_of_a_month_stands(shared: None) -> None:
     statement = ACT.replace("'S2'", "'S1'")
     with pytest.raises(errors.UniqueViolation), warehouse.connect("close") as connection:
         connection.execute(statement.encode())
