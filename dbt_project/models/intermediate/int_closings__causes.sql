@@ -125,7 +125,8 @@ told_batches as (
         late.cause,
         batches.received_at as caused_at,
         batches.file || '（批次 ' || late.batch_id || '，' || {{ told_at('batches.received_at', 'late.timezone') }}
-        || ' 接收，' || late.told || '）' as told,
+        || coalesce(' 由 ' || batches.actor, '') || ' 接收，' || late.told || coalesce('，' || batches.reason, '') || '）'
+        as told,
         row_number() over (
             partition by late.site_code, late.closing_id, late.subject, late.cause
             order by batches.received_at, late.batch_id

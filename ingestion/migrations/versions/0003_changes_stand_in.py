@@ -11,6 +11,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute(
         """
+        alter table ops.batches add column actor text default session_user, add column reason text;
         create table ledger.changes (
             change_id bigint generated always as identity,
             site_code text not null,

@@ -5,6 +5,8 @@ select
     kind,
     source,
     file,
+    actor,
+    reason,
     received_at,
     judged_at
 from {{ source('ops', 'batches') }}
