@@ -58,9 +58,10 @@ def period() -> None:
 def close(site: str, month: date, by: str, reason: str, incomplete_ok: bool) -> None:
     """Fix the figures of a month as its next version."""
     from plugins.closing.acts import close_period
+    from plugins.operations.progress import Progress
 
-    with _told():
-        closing = close_period(site, month, by, reason, is_incomplete_ok=incomplete_ok, say=click.echo)
+    with _told(), Progress().step("结账") as say:
+        closing = close_period(site, month, by, reason, is_incomplete_ok=incomplete_ok, say=say)
     click.echo(f"{site} 的 {month:%Y-%m} 已结账：第 {closing.version} 版，{closing.figure_rows} 行")
     click.echo(f"SHA-256 {closing.figures_hash}")
     if closing.missing:

@@ -247,6 +247,19 @@ def test_a_changed_ledger_is_named_with_who_and_why_and_an_unknown_cause_says_so
     assert "台账 meters M1 修改：multiplier 1 → 2（李四，2026-02-04 08:00，互感器更换）" in found["flow", "F1"]["why"]
     assert found["flow", "F2"]["causes"] == ["unknown"]  # where it stands moves no figure
 
+    # A flow that no longer counts as intake changes the intake and not itself.
+    with server.connect_owner(configuration.load()) as connection:
+        connection.execute("alter table ledger.flows disable trigger user")
+        connection.execute("update ledger.flows set level = 2 where flow_code = 'F2'")
+        connection.execute("alter table ledger.flows enable trigger user")
+    building.run_dbt("another level")
+    content = {"energy_code": "power", "item": "purchase", "measured_by": "M2"}
+    change("flows", {"flow_code": "F2"}, content | {"level": 1}, content | {"level": 2})
+    found = differences()
+    assert found["intake", "power"]["causes"] == ["flow_differences", "ledger_change"]
+    assert "来自流的差异：F1；" in found["intake", "power"]["why"] + "；"
+    assert "台账 flows F2 修改：level 1 → 2" in found["intake", "power"]["why"]
+
 
 def test_reopened_and_closed_again_is_a_second_version_and_both_stay_readable(
     closed: acts.Closing, tmp_path: Path

@@ -205,6 +205,10 @@ told_changes as (
                     then
                         changes.row_key ->> 'energy_code' in (differences.energy_code, differences.now_energy_code)
                         and differences.closed_coefficients is distinct from differences.now_coefficients
+                when changes.table_name = 'flows' and differences.scope = 'intake'
+                    then
+                        differences.energy_code in (changes.before ->> 'energy_code', changes.after ->> 'energy_code')
+                        and '1' in (changes.before ->> 'level', changes.after ->> 'level')
                 when differences.scope <> 'flow' then false
                 when changes.table_name in ('flows', 'flow_terms')
                     then changes.row_key ->> 'flow_code' = differences.flow_code
@@ -254,7 +258,12 @@ flow_differences as (
             energies.site_code = flows.site_code
             and energies.closing_id = flows.closing_id
             and energies.energy_code = flows.energy_code
-    where energies.scope = 'intake' and energies.is_metered and flows.scope = 'flow'
+    left join {{ ref('stg_ledger__flows') }} as ledger
+        on flows.site_code = ledger.site_code and flows.flow_code = ledger.flow_code
+    where
+        energies.scope = 'intake' and energies.is_metered and flows.scope = 'flow'
+        -- The intake is made of these; a flow that is gone may have been one.
+        and (ledger.flow_code is null or (ledger.level = 1 and ledger.item in ('purchase', 'export')))
     group by energies.site_code, energies.closing_id, energies.subject
 ),
 
