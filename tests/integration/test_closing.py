@@ -172,8 +172,8 @@ def test_a_month_is_closed_with_its_figures_coefficients_and_hash(closed: acts.C
 def test_a_late_file_moves_the_marts_and_not_the_closing_and_is_named_as_the_cause(
     closed: acts.Closing, tmp_path: Path
 ) -> None:
-    late = {"readings/corrected": readings("M1", 11, 24, revision=1), "readings/m2_again": readings("M2", 20)}
-    february = "meter_code,read_at,value\n" + "".join(f"M2,2026-02-{day:02} 05:00,5\n" for day in (2, 3))
+    late = {"readings/corrected": readings("M1", 11, 24, revision=1), "readings/m1_again": readings("M1", 10, 48)}
+    february = "meter_code,read_at,value\n" + "".join(f"M1,2026-02-{day:02} 05:00,5\n" for day in (2, 3))
     load(tmp_path / "late", {"site": LEDGERS["site"], **late, "readings/february": february}, LATER)
     assert closed_flows() == {"F1": Decimal(7440), "F2": Decimal(14880)}
     found = differences()
@@ -183,7 +183,8 @@ def test_a_late_file_moves_the_marts_and_not_the_closing_and_is_named_as_the_cau
     assert flow["causes"] == ["late_readings"]
     assert "readings/corrected.csv" in flow["why"]
     assert "24 条读数，M1" in flow["why"]
-    assert "m2_again" not in flow["why"]
+    assert "m1_again" not in flow["why"]  # it says nothing new
+    assert "february" not in flow["why"]  # an interval speaks for itself
     assert found["intake", "power"]["causes"] == ["flow_differences"]
     assert "F1" in found["intake", "power"]["why"]
     told = nengduan_period("diff", "S1", "2026-01")

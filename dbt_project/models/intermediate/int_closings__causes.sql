@@ -7,7 +7,8 @@ with differences as (
 ),
 
 -- A step of a counter reaches over the month's edges to the neighbours in time, and a neighbour is judged by its
--- own neighbour: two readings on either side belong to the month.
+-- own neighbour: two readings on either side belong to the month. A rate holds until its next reading. Only an
+-- interval speaks for itself alone.
 touched_meters as (
     select
         differences.site_code,
@@ -16,32 +17,42 @@ touched_meters as (
         meter.code as meter_code,
         differences.accepted_batches,
         differences.timezone,
-        coalesce(
-            (
-                select readings.read_at
-                from {{ ref('stg_raw__readings') }} as readings
-                where
-                    readings.site_code = differences.site_code and readings.meter_code = meter.code
-                    and readings.read_at < differences.starts_at
-                group by readings.read_at
-                order by readings.read_at desc
-                limit 1 offset 1
-            ), '-infinity'
-        ) as reach_from,
-        coalesce(
-            (
-                select readings.read_at
-                from {{ ref('stg_raw__readings') }} as readings
-                where
-                    readings.site_code = differences.site_code and readings.meter_code = meter.code
-                    and readings.read_at >= differences.ends_at
-                group by readings.read_at
-                order by readings.read_at asc
-                limit 1 offset 1
-            ), 'infinity'
-        ) as reach_to
+        case
+            when ledger.reading_kind = 'interval'
+                then differences.starts_at - ledger.interval_us * interval '1 microsecond'
+            else coalesce(
+                (
+                    select readings.read_at
+                    from {{ ref('stg_raw__readings') }} as readings
+                    where
+                        readings.site_code = differences.site_code and readings.meter_code = meter.code
+                        and readings.read_at < differences.starts_at
+                    group by readings.read_at
+                    order by readings.read_at desc
+                    limit 1 offset 1
+                ), '-infinity'
+            )
+        end as reach_from,
+        case
+            when ledger.reading_kind = 'interval'
+                then differences.ends_at + ledger.interval_us * interval '1 microsecond'
+            else coalesce(
+                (
+                    select readings.read_at
+                    from {{ ref('stg_raw__readings') }} as readings
+                    where
+                        readings.site_code = differences.site_code and readings.meter_code = meter.code
+                        and readings.read_at >= differences.ends_at
+                    group by readings.read_at
+                    order by readings.read_at asc
+                    limit 1 offset 1
+                ), 'infinity'
+            )
+        end as reach_to
     from differences
     cross join lateral unnest(differences.meters) as meter (code)
+    left join {{ ref('stg_ledger__meters') }} as ledger
+        on differences.site_code = ledger.site_code and meter.code = ledger.meter_code
 ),
 
 late_readings as (
