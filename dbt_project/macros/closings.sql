@@ -5,11 +5,6 @@
     where not is_sealed and closing_id = {{ var('closing_id', 0) | int }}
 {%- endmacro %}
 
-{#- A number for people: no trailing zeros, and what is not known says so. -#}
-{% macro told(value) -%}
-    coalesce(trim_scale({{ value }})::text, '未知')
-{%- endmacro %}
-
 {#- An instant for people, on the site's own clock. -#}
 {% macro told_at(instant, timezone) -%}
     to_char({{ instant }} at time zone {{ timezone }}, 'YYYY-MM-DD HH24:MI')

@@ -32,6 +32,7 @@ SNAPSHOTS = (
 
 MODEL_FILES = (".sql", ".yml", ".csv")
 KNOWN_SITES_SHOWN = 20
+NOT_BUILT = "还没有计算结果，或最近一次计算没有完成；请先运行 nengduan load 或 build_marts"
 
 Say = Callable[[str], None]
 
@@ -145,7 +146,7 @@ def find_period(connection: psycopg.Connection[Any], site_code: str, stat_month:
             "select * from marts.period_versions where site_code = %s and stat_month = %s", [site_code, stat_month]
         ).fetchone()
     except psycopg.errors.UndefinedTable as error:
-        raise ClosingError("还没有计算结果，或最近一次计算没有完成；请先运行 nengduan load 或 build_marts") from error
+        raise ClosingError(NOT_BUILT) from error
     if site_code not in known:
         shown = "、".join(known[:KNOWN_SITES_SHOWN]) + ("…" if len(known) > KNOWN_SITES_SHOWN else "")
         raise ClosingError(f"没有企业 {site_code}；已知：{shown or '无'}")

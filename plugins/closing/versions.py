@@ -10,9 +10,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from ingestion import warehouse
-from plugins.closing.acts import ClosingError
-
-NOT_BUILT = "还没有计算结果，或最近一次计算没有完成；请先运行 nengduan load 或 build_marts"
+from plugins.closing.acts import NOT_BUILT, ClosingError
 
 
 @dataclass(frozen=True)
