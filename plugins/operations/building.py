@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,19 +59,35 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     Seeds are loaded with the migrations and unit tests belong to development, so both stay out; data tests over
     whole tables run with the nightly upkeep, since they cost what history has grown to.
     """
-    settings = configuration.load()
-    log_path = settings.logs / "dbt" / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', run_id)}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    results = settings.home / "dbt" / "target" / "run_results.json"
-    results.unlink(missing_ok=True)
     started_at = datetime.now(UTC)
-    models = models_checksum(settings)
+    models = models_checksum(configuration.load())
     is_new = _built_models() != models
     if is_new:
         say("模型有更新，全部重新计算")
         with warehouse.connect("transform") as connection:
             marks.mark_range(connection, marks.FIRST_DAY, marks.LAST_DAY, None, "模型更新")
     command = [sys.executable, "-m", "plugins.operations.passes", *([passes.EVERYTHING] if is_new else [])]
+    log_path = _run(command, run_id, say)
+    _note_build(run_id, started_at, models)
+    return log_path
+
+
+def run_models(run_id: str, options: Sequence[str], say: Say = lambda _: None) -> Path:
+    """``dbt build`` of a part (``options``: a selection, variables); returns the log. The caller holds the lock."""
+    command = [
+        str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build",
+        "--exclude-resource-type", "seed", "--exclude-resource-type", "unit_test", *options,
+    ]  # fmt: skip
+    return _run(command, run_id, say)
+
+
+def _run(command: Sequence[str], run_id: str, say: Say) -> Path:
+    """Run dbt, its lines into the run's log and its steps to ``say``; raises BuildError when it fails."""
+    settings = configuration.load()
+    log_path = settings.logs / "dbt" / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', run_id)}.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    results = settings.home / "dbt" / "target" / "run_results.json"
+    results.unlink(missing_ok=True)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with log_path.open("a", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -106,7 +122,6 @@ def run_dbt(run_id: str, say: Say = lambda _: None) -> Path:
     _forget_logs(log_path.parent)
     if status != 0:
         raise BuildError(f"{_failures(results) or ' | '.join(tail)}；日志 {log_path}")
-    _note_build(run_id, started_at, models)
     return log_path
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "upkeep": ("plugins.operations.upkeep:upkeep", "Make months ahead, retire old ones, refresh statistics."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
+    "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""
 

@@ -57,6 +57,8 @@ def test_marts_are_the_contract(manifest: dict[str, Any]) -> None:
         *("comprehensive_energy", "comprehensive_energy_composition", "reading_events"),
         *("dim_sites", "dim_energies", "dim_energy_coefficients", "dim_flows", "dim_meters"),
         *("dim_org_units", "dim_equipment"),
+        *("closed_energy_monthly", "closed_performance", "closed_comprehensive_energy"),
+        *("closed_comprehensive_energy_composition", "closed_period_differences", "period_versions"),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from click import Context
+from click import Context, Group
 
 from ingestion.settings import REPOSITORY
 from plugins.operations.cli import cli
@@ -74,6 +74,10 @@ def test_commands_and_their_options_exist(document: Path) -> None:
         for name, rest in re.findall(r"(?:^|[ (/])nengduan ([a-z][a-z-]*)([^)#&>\"]*)", line):
             command = cli.get_command(context, name)
             assert command is not None, line
+            if isinstance(command, Group):
+                subcommand = command.get_command(context, rest.split()[0].strip("`,"))
+                assert subcommand is not None, line
+                command = subcommand
             known = {flag for option in command.params for flag in option.opts} | {"--help"}
             assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= known, line
 

@@ -1,0 +1,1 @@
+"""Closing of months: a version of figures that no later change moves (design decision 7)."""
