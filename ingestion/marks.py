@@ -27,7 +27,8 @@ def mark_readings(connection: Connection, batch_id: int) -> None:
         where readings.batch_id = %(batch)s
             and readings.read_at >= (select first_read_at from ops.batches where batch_id = %(batch)s)
             and readings.read_at <= (select last_read_at from ops.batches where batch_id = %(batch)s)
-        group by readings.site_code, readings.meter_code, readings.batch_id, date_bin('1 day', readings.read_at, 'epoch')
+        group by readings.site_code, readings.meter_code, readings.batch_id,
+            date_bin('1 day', readings.read_at, 'epoch')
         """,
         {"batch": batch_id},
     )
@@ -69,7 +70,7 @@ def has_open(connection: Connection) -> bool:
 
 def count_open(connection: Connection) -> int:
     """How many marks a build has to work off."""
-    row = connection.execute(f"select count(*) from ({_OPEN}) as marks".encode()).fetchone()
+    row = connection.execute(f"with marks as ({_OPEN}) select count(*) from marks".encode()).fetchone()
     return int(row[0]) if row else 0
 
 

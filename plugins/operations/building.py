@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion import settings as configuration
 from ingestion import marks, warehouse
+from ingestion import settings as configuration
 from ingestion.settings import Settings
 from plugins.operations import passes
 
