@@ -1,25 +1,28 @@
 """# build_marts
 
-Computes everything from what was accepted: hours of meters and flows, days, months, 能耗实绩 by type,
-level and item, comprehensive energy consumption. dbt builds and tests the models, then the marts
-gate judges the result.
+Computes what has changed since the last build: hours of the meters that were read or corrected, the flows they
+belong to, their days, months and 能耗实绩 by type, level and item, and comprehensive energy consumption. The
+marts gate then judges what was computed.
 
 **Input.** Assets `ledgers`, `erp`, `readings`: any of them starts a run, and all events that arrive
-while one runs are taken up by one more.
+while one runs are taken up by one more. What to compute is marked in `ops.dirty_meters`, `ops.dirty_flows`
+and `ops.dirty_energies`; changed ledgers are found by comparing.
 
-**Output.** Schema `marts`, and asset `marts` when the gate has passed.
+**Output.** Schema `marts`, written in place, and asset `marts` when the gate has passed.
 
-**Late data.** Every accepted reading counts, whenever it arrived: a build ends in the same tables
-as if all had come in order.
+**Late data.** Every accepted reading counts, whenever it arrived: it marks its meter and day, and a build
+ends in the same tables as if all had come in order.
 
-**Backfill.** Trigger it by hand: a build covers everything that was accepted. A run that data started
-is skipped when an earlier one has seen them already.
+**Backfill.** Trigger it by hand: a build covers all that is marked, a large backlog month by month. A run that
+data started is skipped when an earlier one has seen them already. A new version of the models computes everything
+anew by itself.
 
-**Triage.** `build` red: the message names the model or test, and the log of dbt (in `logs/dbt/` of
-the platform's home). Models after the failed one keep their last state. `judge` red: the marts do
+**Triage.** `build` red: the message names the model, and the log of dbt (in `logs/dbt/` of
+the platform's home). Each table keeps its last state until its new one is whole, the marks stay, and the
+next run goes on from them. `judge` red: the marts do
 not add up; the message says which meter or flow, `ops.quality_results` and the page 数据质量检查 have all
-checks. Do not report figures of that build. Warnings (balance, completeness, freshness) fail
-nothing and are for the plant.
+checks. Do not report figures of that build; the next gate looks at the same again. Warnings (balance,
+completeness, freshness) fail nothing and are for the plant.
 
 **Owner.** energy-data
 """
@@ -52,7 +55,7 @@ log = logging.getLogger(__name__)
 def build_marts() -> None:
     @task(retries=1, execution_timeout=timedelta(hours=5))
     def build() -> str:
-        """dbt build; returns the path of its log."""
+        """dbt over what is marked; returns the path of its log."""
         from airflow.sdk.exceptions import AirflowSkipException
 
         from plugins.operations import drop, pipeline

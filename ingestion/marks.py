@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL
 
 Connection = psycopg.Connection[Any]
 
@@ -70,7 +71,7 @@ def has_open(connection: Connection) -> bool:
 
 def count_open(connection: Connection) -> int:
     """How many marks a build has to work off."""
-    row = connection.execute(f"select count(*) from ({_OPEN}) as marks".encode()).fetchone()  # noqa: S608 (ours)
+    row = connection.execute(SQL("select count(*) from ({}) as marks").format(SQL(_OPEN))).fetchone()
     return int(row[0]) if row else 0
 
 

@@ -42,12 +42,12 @@ days as (
     group by changed.site_code, changed.flow_code
 ),
 
-months as (
-    select distinct
-        months.site_code,
-        months.flow_code,
-        months.period_start,
-        months.quantity
+-- The months that are there, and those that should be: a day belongs to one.
+touched_months as (
+    select
+        changed.site_code,
+        changed.flow_code,
+        months.period_start
     from changed
     inner join marts.fct_energy_monthly as months
         on
@@ -55,6 +55,32 @@ months as (
             and changed.flow_code = months.flow_code
             and months.period_start < upper(changed.days)
             and months.period_start > lower(changed.days) - 31
+    union
+    select
+        changed.site_code,
+        changed.flow_code,
+        calendar.first_date as period_start
+    from changed
+    inner join intermediate.int_sites__calendar as calendar
+        on
+            changed.site_code = calendar.site_code
+            and calendar.period_type = 'month'
+            and calendar.stat_date >= lower(changed.days)
+            and calendar.stat_date < upper(changed.days)
+),
+
+months as (
+    select
+        touched_months.site_code,
+        touched_months.flow_code,
+        touched_months.period_start,
+        months.quantity
+    from touched_months
+    left join marts.fct_energy_monthly as months
+        on
+            touched_months.site_code = months.site_code
+            and touched_months.flow_code = months.flow_code
+            and touched_months.period_start = months.period_start
 ),
 
 month_days as (

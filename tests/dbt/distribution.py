@@ -12,6 +12,7 @@ from functools import cache
 
 from sqlfluff.core import FluffConfig, Linter
 from sqlfluff.core.parser.segments import BaseSegment
+from sqlfluff.core.types import ConfigMappingType
 
 KEY = "site_code"
 AGGREGATES = {"array_agg", "avg", "bool_and", "bool_or", "count", "jsonb_agg", "max", "min", "string_agg", "sum"}
@@ -21,7 +22,7 @@ SUBQUERIES = ("select_statement", "set_expression", "with_compound_statement")
 @cache
 def parse(sql: str) -> BaseSegment:
     """The tree of PostgreSQL's dialect; AssertionError where it is not understood to the last word."""
-    settings = {"dialect": "postgres", "templater": "raw", "large_file_skip_byte_limit": 0}
+    settings: ConfigMappingType = {"dialect": "postgres", "templater": "raw", "large_file_skip_byte_limit": 0}
     parsed = Linter(config=FluffConfig(overrides=settings)).parse_string(sql)
     assert not parsed.violations, f"{parsed.violations}\n{sql}"
     assert parsed.tree is not None
@@ -178,7 +179,7 @@ def _equates(condition: BaseSegment | None, side: str | None) -> bool:
         if [part.get_type() for part in conjunct] != ["column_reference", "comparison_operator", "column_reference"]:
             continue
         left, operator, right = (part.raw.split(".") for part in conjunct)
-        if operator == ["="] and left[-1] == right[-1] == KEY and left[0] != right[0]:
-            if side is None or side in (left[0], right[0]):
-                return True
+        is_key = operator == ["="] and left[-1] == right[-1] == KEY and left[0] != right[0]
+        if is_key and (side is None or side in (left[0], right[0])):
+            return True
     return False

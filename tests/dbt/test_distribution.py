@@ -4,6 +4,7 @@ sends to PostgreSQL."""
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,9 @@ HEAVY = [
     "int_flows__shifts", "int_flows__weeks_months", "int_flows__quarters_years",
     "int_performance__by_level", "int_performance__by_item", "int_energies__intake",
 ]  # fmt: skip
-IN_PLACE = {
-    *("insert_statement", "delete_statement", "select_statement", "transaction_statement"),
-    *("set_statement", "analyze_statement"),
-}
+IN_PLACE = {"insert_statement", "delete_statement", "select_statement", "transaction_statement", "set_statement"}
+SNAPSHOT = "commit; begin isolation level repeatable read"
+"""What a fact sends before anything else (macros/fact.sql); beyond the parser's grammar."""
 
 
 class Project:
@@ -61,13 +61,14 @@ def _run(settings: Settings, target: Path, logs: Path) -> dict[str, list[str]]:
     for line in (logs / "dbt.log").read_text(encoding="utf-8").splitlines():
         event = json.loads(line)
         if event["info"]["name"] == "SQLQuery" and "node_info" in event["data"]:
-            sent.setdefault(event["data"]["node_info"]["node_name"], []).append(event["data"]["sql"])
+            sql = re.sub(r"^/\*.*?\*/", "", event["data"]["sql"].strip(), flags=re.DOTALL).strip()
+            sent.setdefault(event["data"]["node_info"]["node_name"], []).append(sql)
     return sent
 
 
 @pytest.mark.parametrize("name", HEAVY)
 def test_every_window_join_and_group_holds_the_site(project: Project, name: str) -> None:
-    found = [fault for sql in project.later[name] for fault in faults(sql)]
+    found = [fault for sql in project.later[name] if sql != SNAPSHOT for fault in faults(sql)]
     for view in project.views(name):
         found += [f"{view['name']}: {fault}" for fault in faults(view["compiled_code"])]
     assert found == []
@@ -77,11 +78,17 @@ def test_every_window_join_and_group_holds_the_site(project: Project, name: str)
 def test_a_heavy_fact_is_written_by_insert_select_into_a_table_of_ours(project: Project, name: str) -> None:
     node = project.nodes[name]
     assert node["config"]["materialized"] == "fact"
-    made = [statement for sql in project.first[name] for statement in statements(sql)]
+    made = [statement for sql in project.first[name] if sql != SNAPSHOT for statement in statements(sql)]
     assert "create_table_as_statement" not in {statement.get_type() for statement in made}
     assert not any("temp" in statement.raw.lower().split("(")[0].split() for statement in made)
 
-    later = [statement for sql in project.later[name] for statement in statements(sql)]
+    # One snapshot for all that is read and written.
+    sent = project.later[name]
+    assert sent.count(SNAPSHOT) == 1
+    writes = [sql for sql in sent if re.match(r"insert|delete|update", sql)]
+    assert writes
+    assert all(sent.index(SNAPSHOT) < sent.index(sql) for sql in writes)
+    later = [statement for sql in sent if sql != SNAPSHOT for statement in statements(sql)]
     assert {statement.get_type() for statement in later} <= IN_PLACE
     table = f'"{node["schema"]}"."{node["alias"]}"'
     inserts = [

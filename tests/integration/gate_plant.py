@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 
+from ingestion import marks
+
 NOW = datetime(2026, 6, 10, 1, 0, tzinfo=UTC)
 START = datetime(2026, 6, 8, 16, 0, tzinfo=UTC)  # 9 June, 00:00 in Asia/Shanghai
 QUARTER = timedelta(minutes=15)
@@ -54,6 +56,8 @@ class Plant:
         with self.connection.cursor() as cursor, cursor.copy("copy raw.readings from stdin") as copy:
             for line, (meter, read_at, value, *quality) in enumerate(rows, start=2):
                 copy.write_row(("P", meter, read_at, value, *(quality or ["good"]), 0, found[0], line))
+        if rows:
+            marks.mark_readings(self.connection, found[0])
         self.connection.commit()
         return int(found[0])
 

@@ -3,13 +3,14 @@ fails when its thing breaks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from ingestion import marks
 from ingestion import warehouse as database
 from ingestion.settings import Settings
 from plugins.operations import pipeline
@@ -20,7 +21,8 @@ from tests.integration.gate_plant import Plant, day
 NOW = datetime(2026, 6, 30, 20, 0, tzinfo=UTC)
 FIRST = datetime(2026, 5, 31, 16, 0, tzinfo=UTC)  # 1 June, 00:00 in Asia/Shanghai
 
-Change = Callable[[str], AbstractContextManager[None]]
+Change = Callable[..., AbstractContextManager[None]]
+Unjudged = Callable[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -59,28 +61,76 @@ def built(module_warehouse: Settings) -> Settings:
             " values ('P', 'electricity', '2026-06-30', 29000, 'purchase', %s, 2)",
             [booked],
         )
+        marks.mark_documents(connection, booked)
     pipeline.build_marts("test")
     return module_warehouse
 
 
+EVERYTHING = tuple(
+    (kind, code, "2026-06-01", "2026-07-01")
+    for kind, code in (
+        *(("meter", meter) for meter in ("M1", "M2", "M3")),
+        *(("flow", f"F-{meter}") for meter in ("M1", "M2", "M3")),
+    )
+)
+"""Marks as a build leaves them that has just computed June."""
+
+
 @pytest.fixture
-def change(built: Settings) -> Change:
-    """Does a statement to the marts as their owner, and takes it back."""
+def unjudged(built: Settings) -> Unjudged:
+    """Says what builds have computed since the gate last passed."""
+
+    def put(marked: Sequence[tuple[str, ...]] = EVERYTHING) -> None:
+        with database.connect("transform", autocommit=True) as connection:
+            connection.execute("delete from ops.unjudged")
+            for mark in marked:
+                connection.execute(
+                    "insert into ops.unjudged (site_code, kind, code, starts_on, ends_on) values ('P', %s, %s, %s, %s)",
+                    mark,
+                )
+
+    return put
+
+
+@pytest.fixture
+def change(unjudged: Unjudged) -> Change:
+    """Does statements to the facts as their owner, as if the last build had computed it so, and takes them back."""
 
     @contextmanager
-    def changed(statement: str) -> Iterator[None]:
-        table = statement.split()[2 if statement.startswith("delete") else 1]
+    def changed(*statements: str, marked: Sequence[tuple[str, ...]] = EVERYTHING) -> Iterator[None]:
+        unjudged(marked)
+        tables = {statement.split()[2 if statement.startswith("delete") else 1] for statement in statements}
         with database.connect("transform", autocommit=True) as connection:
-            connection.execute(f"create table marts.kept as select * from {table}")
+            for table in tables:
+                connection.execute(f"create table {table}_kept as select * from {table}")
             try:
-                connection.execute(statement)
+                for statement in statements:
+                    assert connection.execute(statement).rowcount > 0
                 yield
             finally:
-                connection.execute(f"truncate {table}")
-                connection.execute(f"insert into {table} select * from marts.kept")
-                connection.execute("drop table marts.kept")
+                for table in tables:
+                    connection.execute(f"truncate {table}")
+                    connection.execute(f"insert into {table} select * from {table}_kept")
+                    connection.execute(f"drop table {table}_kept")
 
     return changed
+
+
+def moved(flow: str, stat_date: str, by: int) -> tuple[str, str, str]:
+    """A flow's day with another quantity, and its hours and its month with it: it adds up, and is wrong."""
+    where = f"where flow_code = '{flow}'"
+    return (
+        f"update marts.fct_energy_hourly set quantity = quantity + {by} / 24.0 {where} and stat_date = '{stat_date}'",
+        f"update marts.fct_energy_daily set quantity = quantity + {by} {where} and stat_date = '{stat_date}'",
+        f"update intermediate.int_flows__weeks_months set quantity = quantity + {by} {where} and period_type = 'month'",
+    )
+
+
+def left_unjudged() -> int:
+    with database.connect("audit") as connection:
+        row = connection.execute("select count(*) from ops.unjudged").fetchone()
+    assert row
+    return int(row[0])
 
 
 def names(verdict: Verdict) -> set[str]:
@@ -95,9 +145,17 @@ def events() -> list[Any]:
 
 
 def test_right_marts_pass_without_a_word(built: Settings) -> None:
+    """The first test, so that the marks are those of the build itself."""
+    with database.connect("audit") as connection:
+        marked = connection.execute(
+            "select kind, code, min(starts_on) <= '2026-06-01' and max(ends_on) >= '2026-07-01' from ops.unjudged"
+            " group by kind, code"
+        ).fetchall()
+    assert set(marked) == {(kind, code, True) for kind, code, _, _ in EVERYTHING}
     verdict = judge_marts("right", NOW)
     assert verdict.is_passed
     assert verdict.findings == ()
+    assert left_unjudged() == 0
     with database.connect("audit") as connection:
         rows = connection.execute(
             "select expectation, is_success, (observed_value ->> 'evaluated')::int from ops.quality_results"
@@ -125,12 +183,12 @@ HOUR = "hour_start = '2026-06-09 00:00+00'"
     ("statement", "expectation", "named"),
     [
         (
-            f"update marts.fct_meter_hourly set quantity = quantity + 0.00001 where meter_code = 'M2' and {HOUR}",
+            f"update intermediate.int_meters__hours set quantity = quantity + 0.00001 where meter_code = 'M2' and {HOUR}",
             "hours_conserve_spans",
             "M2",
         ),
         (
-            f"delete from marts.fct_meter_hourly where meter_code = 'M3' and {HOUR}",
+            f"delete from intermediate.int_meters__hours where meter_code = 'M3' and {HOUR}",
             "hours_conserve_spans",
             "M3",
         ),
@@ -140,7 +198,17 @@ HOUR = "hour_start = '2026-06-09 00:00+00'"
             "days_conserve_hours",
             "F-M1",
         ),
-        ("delete from marts.fct_energy_monthly where flow_code = 'F-M2'", "months_conserve_days", "F-M2"),
+        (
+            "update intermediate.int_flows__weeks_months set quantity = quantity - 1"
+            " where flow_code = 'F-M3' and period_type = 'month'",
+            "months_conserve_days",
+            "F-M3",
+        ),
+        (
+            "delete from intermediate.int_flows__weeks_months where flow_code = 'F-M2' and period_type = 'month'",
+            "months_conserve_days",
+            "F-M2",
+        ),
     ],
 )
 def test_figures_that_do_not_add_up_fail_the_gate_and_raise_an_alarm(
@@ -158,43 +226,80 @@ def test_figures_that_do_not_add_up_fail_the_gate_and_raise_an_alarm(
 
 
 @pytest.mark.parametrize(
-    ("statement", "expectation", "named"),
+    ("statements", "expectation", "named"),
     [
         (
-            "delete from marts.fct_meter_hourly where meter_code = 'M2' and hour_start < '2026-05-31 20:00+00'",
+            ("update intermediate.int_meters__days set covered_hours = 21.5"
+             " where meter_code = 'M2' and stat_date = '2026-06-01'",),
             "meter_days_are_complete",
             "M2 有 1 天（共 29 天）",
         ),
+        (moved("F-M3", "2026-06-09", -60), "nodes_balance", "BUS"),
+        (moved("F-M3", "2026-06-10", 60), "sub_meters_stay_below_main", "2026-06-10"),
         (
-            "update intermediate.int_nodes__closure_daily set unaccounted_ratio = -0.06 where stat_date = '2026-06-09'",
-            "nodes_balance",
-            "BUS",
-        ),
-        (
-            "update intermediate.int_levels__closure_daily set level_2_quantity = level_1_quantity * 1.06"
-            " where stat_date = '2026-06-10'",
-            "sub_meters_stay_below_main",
-            "2026-06-10",
-        ),
-        (
-            "update intermediate.int_erp__documents set quantity = 27000",
+            ("update intermediate.int_erp__documents set quantity = 27000",),
             "meters_agree_with_erp",
             "28800.000，ERP 购入 27000.000",
         ),
     ],
-)
+)  # fmt: skip
 def test_what_the_plant_should_look_at_is_a_warning(
-    change: Change, statement: str, expectation: str, named: str
+    change: Change, statements: tuple[str, ...], expectation: str, named: str
 ) -> None:
-    with change(statement):
+    with change(*statements):
         verdict = judge_marts(f"warned {expectation}", NOW)
     [finding] = [one for one in verdict.findings if one.expectation == expectation]
     assert finding.severity == "warning"
     assert named in finding.message
-    assert expectation not in {one.expectation for one in verdict.critical}
+    assert verdict.is_passed
+    assert left_unjudged() == 0
+
+
+def test_a_silent_meter_is_told_on_a_day_that_another_changed(change: Change) -> None:
+    """Nothing marks a meter that says nothing."""
+    with change(
+        "delete from intermediate.int_meters__days where meter_code = 'M3' and stat_date = '2026-06-09'",
+        marked=[("meter", "M1", "2026-06-09", "2026-06-10")],
+    ):
+        verdict = judge_marts("silent", NOW)
+    [finding] = verdict.findings
+    assert (finding.expectation, finding.severity) == ("meter_days_are_complete", "warning")
+    assert "M3 有 1 天（共 1 天）" in finding.message
+    assert "M1" not in finding.message
+
+
+SPOILED_DAY = (
+    "update marts.fct_energy_daily set quantity = quantity + 1 where flow_code = 'F-M1' and stat_date = '2026-06-09'"
+)
+
+
+def test_the_gate_looks_at_what_was_computed_since_it_last_passed(change: Change) -> None:
+    """Cost follows the news: another day, or another flow, was judged when it was computed."""
+    whole_month = "update intermediate.int_flows__weeks_months set quantity = quantity + 1 where flow_code = 'F-M1'"
+    for mark in (("flow", "F-M1", "2026-06-10", "2026-06-30"), ("flow", "F-M2", "2026-06-01", "2026-07-01")):
+        with change(SPOILED_DAY, whole_month, marked=[mark]):
+            assert judge_marts(f"elsewhere {mark}", NOW).is_passed
+    with change(SPOILED_DAY, whole_month, marked=[("flow", "F-M1", "2026-06-09", "2026-06-10")]):
+        assert names(judge_marts("there", NOW)) == {"days_conserve_hours"}
+
+
+def test_a_failed_verdict_leaves_the_marks_for_the_next_gate(change: Change) -> None:
+    with change(SPOILED_DAY):
+        assert not judge_marts("fails", NOW).is_passed
+        assert left_unjudged() == len(EVERYTHING)
+        assert "days_conserve_hours" in names(judge_marts("fails again", NOW))
+    assert judge_marts("repaired", NOW).is_passed
+    assert left_unjudged() == 0
+    with database.connect("audit") as connection:
+        evaluated = connection.execute(
+            "select (observed_value ->> 'evaluated')::int from ops.quality_results"
+            " where run_id = 'repaired' and expectation = 'days_conserve_hours'"
+        ).fetchall()
+    assert evaluated == [(3,)]
 
 
 def test_old_marts_are_not_fresh(built: Settings) -> None:
+    """Asked even when nothing was computed: that is what the warning is about."""
     assert names(judge_marts("old", NOW + timedelta(days=3))) == {"marts_are_fresh"}
 
 

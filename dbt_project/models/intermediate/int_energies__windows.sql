@@ -59,15 +59,15 @@ periods as (
     from dated
     cross join lateral (
         values
-        ('hour', starts_on + day_start, ends_on + day_start),
+        ('hour', dated.starts_on + dated.day_start, dated.ends_on + dated.day_start),
         -- Shifts that hold an hour of the days began at most a day before.
-        ('shift', starts_on + day_start - interval '24 hours', ends_on + day_start),
-        ('day', starts_on::timestamp, ends_on::timestamp),
+        ('shift', dated.starts_on + dated.day_start - interval '24 hours', dated.ends_on + dated.day_start),
+        ('day', dated.starts_on::timestamp, dated.ends_on::timestamp),
         {% for period_type in ('week', 'month', 'quarter', 'year') -%}
             (
                 '{{ period_type }}',
-                ({{ first_date_of(period_type, 'starts_on', 'month_start_day') }})::timestamp,
-                ends_on::timestamp
+                ({{ first_date_of(period_type, 'dated.starts_on', 'dated.month_start_day') }})::timestamp,
+                dated.ends_on::timestamp
             ){{ ',' if not loop.last }}
         {%- endfor %}
     ) as periods (period_type, starts_local, ends_local)

@@ -91,4 +91,5 @@ select distinct on (window_number, site_code, part_number, read_us, point_order)
     case when min(value) = max(value) then min(value) end as value
 from points
 group by window_number, site_code, part_number, read_us, point_order, revision, {{ carried | join(', ') }}
-order by window_number, site_code, part_number, read_us, point_order, revision desc
+order by
+    window_number asc, site_code asc, part_number asc, read_us asc, point_order asc, revision desc
