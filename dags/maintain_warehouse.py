@@ -19,7 +19,8 @@ in `raw.readings_before_edge`.
 **Triage.** `report_problems` red: the message says what was found and what to do (disk, transaction
 ids, a default partition). `keep_up` says in its log what it did. "stays in raw.readings" is no fault:
 the month waits for the batches or the build named there, and the next night tries again. `keep_up`
-red: read its log; a retry is harmless.
+red: read its log; a retry is harmless. `verify_marts` red: a data test of dbt failed over a whole table; the
+message names it, and `nengduan rebuild` computes the days anew.
 
 **Owner.** energy-data
 """
@@ -59,6 +60,16 @@ def maintain_warehouse() -> None:
 
         return upkeep.keep_up(settings.load(), datetime.now(UTC), say=log.info).faults
 
+    @task(execution_timeout=timedelta(hours=2))
+    def verify_marts() -> str:
+        """dbt's data tests over whole tables, while nobody rebuilds them; returns the log's path."""
+        from airflow.sdk import get_current_context
+
+        from plugins.operations import building, drop
+
+        with building.warehouse_lock(log.info):
+            return str(building.run_tests(drop.run_name(get_current_context()), log.info))
+
     @task(retries=0)
     def report_problems(faults: list) -> None:
         """Fail, with what was found and what to do about it."""
@@ -67,7 +78,9 @@ def maintain_warehouse() -> None:
         if faults:
             raise AirflowFailException("; ".join(faults))
 
-    report_problems(keep_up())
+    kept = keep_up()
+    report_problems(kept)
+    kept >> verify_marts()
 
 
 maintain_warehouse()

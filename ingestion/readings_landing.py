@@ -28,6 +28,9 @@ from ingestion.readings import COPY_COLUMNS, READINGS, Parsed
 THREADS = 2
 """Blocks in work at once; Arrow and numpy release the interpreter for most of it."""
 
+ROWS_FOR_STATISTICS = 50_000
+"""A file of so many rows is read by the gate and the build at once, sooner than autovacuum would look at it."""
+
 COPY_BYTES = 1 << 20
 SPOOL_BYTES = 32 << 20
 """Small files never touch the disk."""
@@ -92,7 +95,12 @@ def land_source(
         )
         for month in sorted(spool.months):
             connection.execute("select raw.ensure_readings_month(%s)", [month])
-        return _copy(connection, batch, batch_id, spool, notices)
+        report = _copy(connection, batch, batch_id, spool, notices)
+        if spool.landed >= ROWS_FOR_STATISTICS and not report.is_repeat:
+            for month in sorted(spool.months):
+                partition = f"readings_{month[:4]}{month[5:7]}"
+                connection.execute("select ops.analyze_table('raw', %s)", [partition])
+        return report
 
 
 def _parse(

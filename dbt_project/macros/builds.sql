@@ -9,7 +9,8 @@
 {%- endmacro %}
 
 {#- Marks that this build takes. A backlog beyond what fits into memory is taken month by month, oldest first;
-    the caller runs again until none is left. `size` estimates the work of one mark in days. -#}
+    the caller runs again until none is left. A mark without a beginning covers one month of data at most (longer
+    ones were split) and goes with the first. -#}
 {% macro take_marks(table, code, condition='true') -%}
     with open_marks as (
         select *
@@ -20,7 +21,11 @@
     backlog as (
         select
             sum(least(extract(epoch from ends_at - starts_at) / 86400, 400) + 1) as mark_days,
-            date_trunc('month', min(ends_at), 'UTC') + interval '1 month' as first_month_ends_at
+            coalesce(
+                date_trunc('month', min(starts_at) filter (where starts_at > '{{ var("first_day") }}'), 'UTC')
+                + interval '1 month',
+                '{{ var("last_day") }}'
+            ) as first_month_ends_at
         from open_marks
     )
 
@@ -30,7 +35,7 @@
     where
         marks.site_code = open_marks.site_code
         and marks.mark_id = open_marks.mark_id
-        and (backlog.mark_days <= {{ var('slice_days') }} or marks.ends_at < backlog.first_month_ends_at)
+        and (backlog.mark_days <= {{ var('slice_days') }} or marks.starts_at < backlog.first_month_ends_at)
 {%- endmacro %}
 
 {#- Islands: spans of one key that touch, or lie no further apart than `gap`, become one. -#}

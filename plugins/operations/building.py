@@ -81,6 +81,15 @@ def run_models(run_id: str, options: Sequence[str], say: Say = lambda _: None) -
     return _run(command, run_id, say)
 
 
+def run_tests(run_id: str, say: Say = lambda _: None) -> Path:
+    """dbt's data tests over whole tables; returns the log. They cost what history has grown to: for the night."""
+    command = [
+        str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "test",
+        "--exclude-resource-type", "unit_test",
+    ]  # fmt: skip
+    return _run(command, run_id, say)
+
+
 def _run(command: Sequence[str], run_id: str, say: Say) -> Path:
     """Run dbt, its lines into the run's log and its steps to ``say``; raises BuildError when it fails."""
     settings = configuration.load()
