@@ -17,6 +17,7 @@ COMMANDS = {
     "env": ("plugins.operations.environment:environment", "Print an .env file for docker-compose.yml."),
     "trace": ("plugins.workbench.trace.command:trace", "Walk a figure back to its readings and files."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
+    "rebuild": ("plugins.operations.rebuild:rebuild", "Compute the marts of some days, or of all, anew."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""

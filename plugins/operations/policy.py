@@ -7,11 +7,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 OWNER = "energy-data"
-START = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+TIMEZONE = "Asia/Shanghai"
+START = datetime(2026, 1, 1, tzinfo=ZoneInfo(TIMEZONE))
 """Fixed, so that parsing twice gives the same DAG; nothing is caught up from it."""
 
 WATCH = "*/5 * * * *"
 """How often the drop folder is looked at. A look that finds nothing costs one short task."""
+
+NIGHT = "0 3 * * *"
+"""When nobody waits for anything: the day is over, and its last readings have come."""
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
