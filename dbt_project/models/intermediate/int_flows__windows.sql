@@ -1,6 +1,5 @@
 {{ config(
     materialized='fact',
-    unlogged=true,
     indexes=[{'columns': ['site_code', 'flow_code']}],
     pre_hook=[
         "{{ take_marks('ops.dirty_flows', 'flow_code') }}",
