@@ -18,6 +18,7 @@ COMMANDS = {
     "trace": ("plugins.workbench.trace.command:trace", "Walk a figure back to its readings and files."),
     "upkeep": ("plugins.operations.upkeep:upkeep", "Make months ahead, retire old ones, refresh statistics."),
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
+    "rebuild": ("plugins.operations.rebuild:rebuild", "Compute the marts of some days, or of all, anew."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
     "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
 }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingestion.corrections import Correction
     from ingestion.landing import BatchReport
     from ingestion.package import Package, ReadingsSource
+    from plugins.operations.rebuilding import Days
     from quality.verdict import Verdict
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ TITLES = {
     "correction": "登记更正",
     "batch_gate": "检查批次",
     "build": "计算能耗",
+    "rebuild": "重新计算",
     "marts_gate": "检查结果",
 }
 """Stages in their order, as a plant's user sees them."""
@@ -63,6 +65,8 @@ class LoadReport:
     batches: list[BatchReport] = field(default_factory=list)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     corrections: list[Correction] = field(default_factory=list)
+    name: str | None = None
+    """Name of the run, where it has one already."""
 
     @property
     def is_passed(self) -> bool:
@@ -70,7 +74,7 @@ class LoadReport:
 
     @property
     def run_id(self) -> str:
-        return f"load-{self.load_id}"
+        return self.name or f"load-{self.load_id}"
 
 
 class _StageFailed(Exception):  # noqa: N818 (a signal: the report already holds the problem)
@@ -126,6 +130,24 @@ def run_corrections(
     return report
 
 
+def run_rebuild(
+    days: Days, run_id: str | None = None, now: datetime | None = None, announce: Announce = _unannounced
+) -> LoadReport:
+    """Compute days anew, as `nengduan rebuild` and the DAG rebuild_marts do; raises DaysError before it begins.
+
+    What has been accepted meanwhile is computed first, so that a difference is a fault and not news.
+    """
+    from plugins.operations import rebuilding
+
+    rebuilding.check(days)
+    report = LoadReport(uuid.uuid4(), name=run_id)
+    try:
+        _build_and_judge(report, now or datetime.now(UTC), announce, days)
+    except _StageFailed:
+        log.info("rebuild %s ended early", report.run_id)
+    return report
+
+
 def _run(report: LoadReport, path: Path, now: datetime, announce: Announce, author: Author | None) -> None:
     with _stage(report, "package", announce) as (stage, _):
         from ingestion.package import open_package
@@ -153,14 +175,32 @@ def _judge_and_build(report: LoadReport, now: datetime, announce: Announce) -> N
             for finding in verdict.findings
             if finding.severity == "warning"
         )
+    _build_and_judge(report, now, announce)
+
+
+def _build_and_judge(report: LoadReport, now: datetime, announce: Announce, anew: Days | None = None) -> None:
+    """Compute what changed, then what is to be computed ``anew``, then the gate over the results."""
     with ExitStack() as held:  # over build and gate together, so that the gate judges this build
         with _stage(report, "build", announce) as (_, say):
             held.enter_context(building.warehouse_lock(say))
             building.run_dbt(report.run_id, say)
+        if anew is not None:
+            with _stage(report, "rebuild", announce) as (stage, say):
+                stage.warnings = _compute_anew(anew, report.run_id, now, say)
         with _stage(report, "marts_gate", announce) as (stage, _):
             verdict = _judge_marts(report.run_id, now)
             stage.problem = verdict.reason
             stage.warnings = tuple(one.message for one in verdict.findings if one.severity == "warning")
+
+
+def _compute_anew(days: Days, run_id: str, now: datetime, say: Say) -> tuple[str, ...]:
+    """Mark days and build; returns a warning for each site whose figures became others though no data had come."""
+    from plugins.operations import rebuilding
+
+    before = rebuilding.checksums(days)
+    say(f"{days}：标记 {days.mark()} 项")
+    building.run_dbt(run_id, say)
+    return tuple(rebuilding.warn(days, rebuilding.changed(before, rebuilding.checksums(days)), run_id, now))
 
 
 def land(

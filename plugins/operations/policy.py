@@ -7,7 +7,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 OWNER = "energy-data"
-START = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+TIMEZONE = "Asia/Shanghai"
+START = datetime(2026, 1, 1, tzinfo=ZoneInfo(TIMEZONE))
 """Fixed, so that parsing twice gives the same DAG; nothing is caught up from it."""
 
 WATCH = "*/5 * * * *"
@@ -15,6 +16,9 @@ WATCH = "*/5 * * * *"
 
 NIGHT = "30 3 * * *"
 """When upkeep runs, local time: after the day's figures, before anybody looks at them."""
+
+REBUILD = "0 3 * * *"
+"""When the day before is computed anew: it is over, and its last readings have come."""
 
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
+import pendulum
 import pytest
 
+from plugins.operations import rebuilding
 from plugins.operations.assets import ERP, LEDGERS, MARTS, READINGS
 from plugins.operations.policy import OWNER
 from plugins.operations.tags import Clause, Domain, Impact, Layer
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 INGEST = {"import_ledgers": LEDGERS, "ingest_erp": ERP, "ingest_readings": READINGS}
-DAG_IDS = {*INGEST, "build_marts", "maintain_warehouse"}
+DAG_IDS = {*INGEST, "build_marts", "maintain_warehouse", "rebuild_marts"}
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
 
 
@@ -87,9 +90,27 @@ def test_the_warehouse_is_maintained_every_night_of_the_plant(dag_bag: DagBag) -
     assert dag.schedule == "30 3 * * *"
     assert str(dag.timezone) == "Asia/Shanghai"
     assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
-        "keep_up": {"report_problems"},
+        "keep_up": {"report_problems", "verify_marts"},
         "report_problems": set(),
+        "verify_marts": set(),
     }
+
+
+def test_a_night_recomputes_the_day_before_and_a_backfill_any_day(dag_bag: DagBag) -> None:
+    """`airflow backfill create` asks the same timetable for its runs; a cron string alone has no data interval."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag_bag.dags["rebuild_marts"]))
+    zone = ZoneInfo("Asia/Shanghai")
+    first, after = datetime(2026, 1, 1, tzinfo=zone), datetime(2026, 2, 1, tzinfo=zone)
+    runs = list(dag.iter_dagrun_infos_between(pendulum.instance(first), pendulum.instance(after)))
+    days = [rebuilding.day_of({"data_interval_start": run.data_interval.start}) for run in runs]
+    assert days == [date(2026, 1, 1) + timedelta(days=number) for number in range(31)]
+    assert {run.run_after.astimezone(zone).hour for run in runs} == {3}
+    assert all(
+        run.run_after.astimezone(zone).date() == day + timedelta(days=1) for run, day in zip(runs, days, strict=True)
+    )
+    assert {task.task_id: task.outlets for task in dag.tasks} == {"rebuild": []}
 
 
 def test_every_asset_that_a_dag_waits_for_is_made_by_another(dag_bag: DagBag) -> None:

@@ -24,3 +24,6 @@ PIPELINE = settings(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+
+#: For changes: an example is eight small plants with seven steps each, and as many builds as one plant would need.
+INCREMENTS = settings(PIPELINE, max_examples=PLANTS)

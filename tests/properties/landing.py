@@ -56,10 +56,10 @@ def land_plant(plant: Plant, now: datetime) -> None:
         marks.mark_documents(connection, erp_batch)
 
 
-def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime) -> int:
+def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime, status: str = "accepted") -> int:
     """One batch of readings, in the order given; returns its id."""
     with warehouse.connect("ingest") as connection:
-        batch_id = new_batch(connection, plant, "readings", now)
+        batch_id = new_batch(connection, plant, "readings", now, status)
         for month in months_of(readings):
             connection.execute("select raw.ensure_readings_month(%s)", (month,))
         columns = "site_code, meter_code, read_at, value, quality, revision, batch_id, line"
@@ -91,11 +91,13 @@ def months_of(readings: Iterable[Reading]) -> set[date]:
     return {day.replace(day=1) for day in days}
 
 
-def new_batch(connection: psycopg.Connection[Any], plant: Plant, kind: str, now: datetime) -> int:
+def new_batch(
+    connection: psycopg.Connection[Any], plant: Plant, kind: str, now: datetime, status: str = "accepted"
+) -> int:
     row = connection.execute(
         "insert into ops.batches (load_id, site_code, kind, source, file, sha256, received_at, status) "
-        "values (%s, %s, %s, 'test', 'test', %s, %s, 'accepted') returning batch_id",
-        (uuid.uuid4(), plant.site_code, kind, uuid.uuid4().hex, now),
+        "values (%s, %s, %s, 'test', 'test', %s, %s, %s) returning batch_id",
+        (uuid.uuid4(), plant.site_code, kind, uuid.uuid4().hex, now, status),
     ).fetchone()
     assert row is not None
     return int(row[0])

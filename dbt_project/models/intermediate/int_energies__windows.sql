@@ -1,6 +1,5 @@
 {{ config(
     materialized='fact',
-    unlogged=true,
     indexes=[{'columns': ['site_code', 'energy_code', 'period_type']}],
     pre_hook=[
         "update ops.dirty_energies set is_taken = true where not is_taken",

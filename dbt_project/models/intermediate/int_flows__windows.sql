@@ -1,6 +1,5 @@
 {{ config(
     materialized='fact',
-    unlogged=true,
     indexes=[{'columns': ['site_code', 'flow_code']}],
     pre_hook=[
         "{{ split_long_flow_marks() }}",

@@ -59,7 +59,7 @@ hours as (
         sum(quantity) filter (where not is_measured) as estimated_quantity,
         jsonb_agg(
             jsonb_build_object('kind', finding, 'at_us', ends_us, 'from_value', from_value, 'value', value)
-            order by ends_us, finding
+            order by ends_us, finding, from_value, value
         ) filter (where finding is not null) as findings
     from pieces
     group by window_number, site_code, hour_number

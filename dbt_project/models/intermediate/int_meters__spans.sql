@@ -92,7 +92,8 @@ select
     site_code,
     window_number,
     finding,
-    from_value,
+    -- Before a reading that does not count stands whichever else does not: only a break has a step.
+    case when finding = 'break' then from_value end as from_value,
     value,
     -- A register read so rarely says how much, not when: its hours are estimated.
     not is_counter

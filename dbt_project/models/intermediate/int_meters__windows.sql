@@ -1,6 +1,5 @@
 {{ config(
     materialized='fact',
-    unlogged=true,
     indexes=[{'columns': ['site_code', 'meter_code']}],
     pre_hook=[
         "{{ split_long_marks() }}",
@@ -16,9 +15,13 @@
 -- A changed reading changes the verdicts of its neighbours, and the spans from the accepted reading before
 -- those to the one after. So the hours computed anew reach from the hour of the second accepted reading before
 -- the change to that of the second one after (emit_from, emit_to), and the readings looked at (the region) to
--- accepted ones outside those hours: such a reading is first or last in the region, and so is no outlier there
--- either. An interval overlaps others where it is off its grid, so at least one interval is looked at beyond.
--- Where no such reading exists, the region has no end on that side.
+-- accepted ones outside those hours, the first strictly before: a break is told at the instant it ends. Such a
+-- reading is first or last in the region, and so is no outlier there either. An interval overlaps others where it
+-- is off its grid, so at least one interval is looked at beyond. Where no such reading exists, the region has no end
+-- on that side.
+--
+-- Logged, like the other windows: PostgreSQL empties unlogged tables after a crash, and dbt, which connects anew
+-- for each model, would go on with no windows and then forget the marks.
 with marks as (
     select
         site_code,
@@ -91,7 +94,7 @@ regions as (
     cross join lateral (
         select max(nearest.read_us) as neighbour_us
         from (
-            {{ accepted_instants('hours', '<=', 'to_timestamp(hours.emit_from_us / 1000000.0)', 'desc', 1) }}
+            {{ accepted_instants('hours', '<', 'to_timestamp(hours.emit_from_us / 1000000.0)', 'desc', 1) }}
         ) as nearest
     ) as before
     cross join lateral (
