@@ -17,6 +17,8 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import psutil
@@ -27,6 +29,8 @@ from ingestion import settings as configuration
 from ingestion import warehouse
 from ingestion.settings import Settings
 from plugins.operations import cluster, server
+from tests.integration.landing_plant import write
+from tests.integration.test_pipeline import MIDNIGHT, plant, readings
 from tests.plants.unseen.packages import deal
 from tests.properties import builds, steps
 from tests.properties.landing import land_plant, land_readings
@@ -258,3 +262,48 @@ def test_what_lands_while_a_build_is_in_the_middle_of_a_fact_is_not_lost() -> No
         land_readings(calm, calm.readings, steps.NOW)
         builds.build()
         assert_alike(calm, disturbed)
+
+
+def test_a_load_killed_with_its_build_lands_nothing_twice_or_half(tmp_path: Path) -> None:
+    """`nengduan load` as a process group of its own: killed whole, or alone so that its dbt goes on without it."""
+    rng = Random(SEED)
+    files = {
+        f"readings/{meter}_{day}": readings(meter, 10 + day, MIDNIGHT + timedelta(days=day))
+        for meter in ("M1", "M2")
+        for day in range(4)
+    }
+    folders = {site: write(tmp_path / site, plant(site) | files) for site in ("KILLED", "CALM")}
+    command = [str(Path(sys.executable).with_name("nengduan")), "load"]
+    try:
+        began = time.monotonic()
+        calm = subprocess.run(
+            [*command, str(folders["CALM"])], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2
+        )
+        usual = time.monotonic() - began
+        assert calm.returncode == 0, calm.stdout
+        for number in range(max(3, KILLS // 15)):
+            load = subprocess.Popen(
+                [*command, str(folders["KILLED"])], stdout=subprocess.DEVNULL, start_new_session=True
+            )
+            end = os.kill if number % 3 == 1 else os.killpg
+            timer = threading.Timer(rng.uniform(0.1, 1.0) * usual, end, (load.pid, signal.SIGKILL))
+            timer.start()
+            wait_without_reaping(load.pid)
+            timer.cancel()
+            timer.join()
+            load.wait()
+        last = subprocess.run(
+            [*command, str(folders["KILLED"])], capture_output=True, text=True, timeout=PATIENCE_SECONDS * 2
+        )
+        assert last.returncode == 0, last.stdout
+        with warehouse.connect("audit") as connection:
+            landed = "select file, rows_landed, status from ops.batches where site_code = %s order by file"
+            stands = "select meter_code, read_at, count(*) from raw.readings where site_code = %s group by 1, 2 order by 1, 2"
+            for query in (landed, stands):
+                of_killed, of_calm = (connection.execute(query, [site]).fetchall() for site in ("KILLED", "CALM"))
+                assert of_killed == of_calm
+        assert differences(rows_of("KILLED"), rows_of("CALM")) == []
+        assert marks_left() == {"meters": 0, "flows": 0, "energies": 0}
+    finally:
+        forget("KILLED")
+        forget("CALM")
