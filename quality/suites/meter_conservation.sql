@@ -1,9 +1,9 @@
 -- One row per meter that the last pass computed: what its spans add up to within the hours written, and what
--- the hours add up to. Of a large pass every so many windows are looked at, some 500 in all.
+-- the hours add up to. Of a large pass every so many windows are looked at, some 50 in all.
 with windows as (
     select
         windows.*,
-        mod(windows.window_number, (select 1 + count(*) / 500 from intermediate.int_meters__windows)) = 0 as is_judged
+        mod(windows.window_number, (select 1 + count(*) / 50 from intermediate.int_meters__windows)) = 0 as is_judged
     from intermediate.int_meters__windows as windows
     where windows.worker = 0 and windows.is_known
 ),

@@ -1,6 +1,5 @@
 {{ config(
     materialized='fact',
-    unlogged=true,
     indexes=[{'columns': ['site_code', 'flow_code', 'period_type']}],
     pre_hook="delete from {{ this }}",
     post_hook="analyze {{ this }}",

@@ -9,17 +9,18 @@ with accepted as (
         lag(part_number) over along as from_part_number,
         lag(run_number) over along as from_run_number,
         lag(multiplier) over along as from_multiplier,
-        lag(register_max) over along as from_register_max,
-        lead(read_us) over along as next_us
+        lag(register_max) over along as from_register_max
     from {{ ref('int_readings__judged') }} as judged
     window along as (
         partition by window_number, site_code, verdict = 'accepted' order by part_number, read_us, point_order
     )
 ),
 
+-- With a window of its own, so that a step is judged once and not wherever the finding is asked for.
 stepped as (
     select
         accepted.*,
+        lead(read_us) over along as next_us,
         -- A step is judged by the multiplier and the counter's length before it.
         case
             when verdict <> 'accepted' then verdict
@@ -33,6 +34,9 @@ stepped as (
     from accepted
     -- The first reading of a run has no step.
     where verdict <> 'accepted' or not is_counter or from_run_number = run_number
+    window along as (
+        partition by window_number, site_code, verdict = 'accepted' order by part_number, read_us, point_order
+    )
 ),
 
 -- A rate holds until the next reading if that comes within three intervals, else for one interval.
