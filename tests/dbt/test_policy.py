@@ -99,7 +99,13 @@ def test_every_model_says_its_grain(manifest: dict[str, Any]) -> None:
 # Facts in which one key may stand several times (null among its columns), or that are small and read as a whole.
 FACTS_WITHOUT_UNIQUE_INDEX = {
     *("int_performance__by_level", "int_performance__by_item", "int_energies__intake", "int_energies__windows"),
-    *("int_energies__flows", "int_meters__windows", "int_flows__windows", "int_erp__documents", "int_readings__rejected"),
+    *(
+        "int_energies__flows",
+        "int_meters__windows",
+        "int_flows__windows",
+        "int_erp__documents",
+        "int_readings__rejected",
+    ),
     *("reading_events", "comprehensive_energy_composition"),
 }
 
