@@ -38,7 +38,7 @@ select
     {{ figures }},
     {{ period_start }} as period_start,
     {{ period_start_at }} as period_start_at
-from {{ ref('int_energies__flows') }} as windows
+from {{ ref('int_energies__windows_of_flows') }} as windows
 inner join {{ source }} as figures
     on
         windows.site_code = figures.site_code

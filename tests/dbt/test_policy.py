@@ -100,7 +100,7 @@ def test_every_model_says_its_grain(manifest: dict[str, Any]) -> None:
 FACTS_WITHOUT_UNIQUE_INDEX = {
     *("int_performance__by_level", "int_performance__by_item", "int_energies__intake", "int_energies__windows"),
     *(
-        "int_energies__flows",
+        "int_energies__windows_of_flows",
         "int_meters__windows",
         "int_flows__windows",
         "int_erp__documents",

@@ -41,9 +41,13 @@ def dbt_environment() -> Iterator[None]:
                 os.environ[name] = value
 
 
-@lru_cache(maxsize=1)
 def manifest() -> Manifest:
-    """The project as dbt has read it; the same for every warehouse."""
+    """The project as dbt has read it, once for each warehouse: relations carry the database's name."""
+    return _manifest(configuration.load().warehouse_database)
+
+
+@lru_cache(maxsize=4)
+def _manifest(database: str) -> Manifest:
     from dbt.cli.main import dbtRunner
 
     with dbt_environment():
