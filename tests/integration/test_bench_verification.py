@@ -24,7 +24,8 @@ def test_right_marts_pass_and_wrong_ones_fail(warehouse: Settings, tmp_path: Pat
     yardstick = write_yardstick(tmp_path, meters=20, days=9, seed=3, slot_count=1, late_count=1)
     result = CliRunner().invoke(load, [str(yardstick.package)])
     assert result.exit_code == 0, result.output
-    assert set(Finished(1.0, result.output, {}).stages) == set(TITLES.values())
+    stages = set(TITLES) - {"correction", "rebuild"}  # what other commands than `nengduan load` do
+    assert set(Finished(1.0, result.output, {}).stages) == {TITLES[stage] for stage in stages}
 
     address = warehouse.url("audit")
     verify(address, yardstick, 0, [])

@@ -343,17 +343,17 @@ def cut_off(loaded: Settings) -> None:
         """The process ends here: nothing of it runs any more."""
 
     with pytest.MonkeyPatch.context() as patch:
-        run_dbt = building.run_dbt
+        run_models = building.run_models
 
         def dead() -> None:
             raise Killed
 
         def die(*arguments: Any, **options: Any) -> None:
-            run_dbt(*arguments, **options)
+            run_models(*arguments, **options)
             patch.setattr(acts, "_connect", dead)
             raise Killed
 
-        patch.setattr(building, "run_dbt", die)
+        patch.setattr(building, "run_models", die)
         with pytest.raises(Killed):
             close(by="已离开")
 

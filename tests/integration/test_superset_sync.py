@@ -30,28 +30,29 @@ from tests.conftest import free_port
 
 pytestmark = pytest.mark.slow
 
-SITE = """
-    insert into marts.dim_sites (site_code, name, timezone, day_start, month_start_day)
-    values ('S1', '甲厂', 'Asia/Shanghai', '00:00', 1)
+SITE = "insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)"
+ENERGIES = """
+    insert into ledger.energies (site_code, energy_code, name, unit, class, batch_id)
+    values ('S1', 'electricity', '电力', 'kWh', 'secondary', 1), ('S1', 'fresh_water', '新水', 't', 'medium', 1),
+        ('S1', 'heat', '热力', 'GJ', 'secondary', 1)
 """
 FIGURES = """
-    insert into marts.performance_by_type (
-        site_code, period_type, period_start, period_start_at, energy_code, energy_name, unit, source,
+    insert into intermediate.int_energies__intake (
+        site_code, period_type, period_start, period_start_at, energy_code, source,
         coverage, quantity, tce_equivalent, tce_equal, consumption_quantity, consumption_tce_equivalent,
         consumption_tce_equal
     )
     select
-        'S1', period_type, period_start::timestamp, period_start::timestamptz, energy_code, energy_name,
-        unit, 'metered', coverage, quantity, tce, 2 * tce, quantity, tce, 2 * tce
+        'S1', period_type, period_start::timestamp, period_start::timestamptz, energy_code, 'metered', coverage, quantity, tce, 2 * tce, quantity, tce, 2 * tce
     from (
         values
-        ('month', '2025-09-01', 'electricity', '电力', 'kWh', 1000.0, 0.1, 1.0),
-        ('month', '2026-09-01', 'electricity', '电力', 'kWh', 1500.0, 0.2, 0.95),
-        ('month', '2026-10-01', 'electricity', '电力', 'kWh', 2000.0, 0.3, 0.5),
-        ('month', '2026-09-01', 'fresh_water', '新水', 't', 70.0, 0.4, 1.0),
-        ('day', '2026-09-01', 'electricity', '电力', 'kWh', 50.0, 0.01, 1.0),
-        ('month', '2026-08-01', 'heat', '热力', 'GJ', null, null, 0.0)
-    ) as figures (period_type, period_start, energy_code, energy_name, unit, quantity, tce, coverage)
+        ('month', '2025-09-01', 'electricity', 1000.0, 0.1, 1.0),
+        ('month', '2026-09-01', 'electricity', 1500.0, 0.2, 0.95),
+        ('month', '2026-10-01', 'electricity', 2000.0, 0.3, 0.5),
+        ('month', '2026-09-01', 'fresh_water', 70.0, 0.4, 1.0),
+        ('day', '2026-09-01', 'electricity', 50.0, 0.01, 1.0),
+        ('month', '2026-08-01', 'heat', null, null, 0.0)
+    ) as figures (period_type, period_start, energy_code, quantity, tce, coverage)
 """
 
 
@@ -64,8 +65,10 @@ def fixture_marts(module_warehouse: Settings) -> Settings:
         capture_output=True, text=True,
     )  # fmt: skip
     assert built.returncode == 0, built.stdout + built.stderr
-    with warehouse.connect("transform") as connection:
+    with warehouse.connect("ingest") as connection:
         connection.execute(SITE)
+        connection.execute(ENERGIES)
+    with warehouse.connect("transform") as connection:
         connection.execute(FIGURES)
     return module_warehouse
 
