@@ -1,5 +1,6 @@
-{#- Large backlogs are worked by several processes side by side, each with its share of meters and flows. The
-    numbers are literals in the SQL: a cluster's nodes know no settings of our session. -#}
+{#- Which share of the meters and flows this process computes: all of them, as `plugins.operations.passes` starts one
+    process. Windows and marks are kept apart by it, so that processes side by side would not meet. The numbers are
+    literals in the SQL: a cluster's nodes know no settings of our session. -#}
 {% macro worker() -%}
     {{ env_var('NENGDUAN_WORKER', '0') | int }}
 {%- endmacro %}

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from ingestion import warehouse
+from ingestion import warehouse as database
 from ingestion.authorship import operator
 from ingestion.settings import Settings
 from plugins.operations import building, drop, pipeline
@@ -210,6 +211,17 @@ def test_readings_that_came_before_their_meters_count_once_the_ledger_knows_them
     assert late.is_passed, stages(late)
     assert fetch("select status from ops.batches where kind = 'readings'") == [("accepted",)]
     assert energy() == {"F1": Decimal(1920)}
+
+
+def test_the_nights_data_tests_pass_and_name_a_table_that_was_spoiled(warehouse: Settings, tmp_path: Path) -> None:
+    """Builds run no test over whole tables; the upkeep of the night does (decision 0009)."""
+    package = write(tmp_path / "S1", plant("S1") | {"readings/day": readings("M1", 10)})
+    assert pipeline.run_package(package, NOW).is_passed
+    building.run_tests("night")
+    with database.connect("transform") as connection:
+        connection.execute("update marts.fct_energy_daily set quantity = quantity + 1")
+    with pytest.raises(building.BuildError, match="sums_agree_fct_energy_daily"):
+        building.run_tests("night")
 
 
 def test_the_lock_lets_one_work_and_says_that_others_wait(warehouse: Settings) -> None:
