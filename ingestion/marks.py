@@ -75,6 +75,17 @@ def count_open(connection: Connection) -> int:
     return int(row[0]) if row else 0
 
 
+def count_open_meter_days(connection: Connection) -> float:
+    """How many days of meters a build has to work off; a mark over everything counts as a year."""
+    row = connection.execute(
+        """select coalesce(sum(least(extract(epoch from ends_at - starts_at) / 86400, 365)), 0)
+        from ops.dirty_meters where batch_id is null or exists (
+            select 1 from ops.batches where batches.batch_id = dirty_meters.batch_id and batches.status = 'accepted'
+        )"""
+    ).fetchone()
+    return float(row[0]) if row else 0.0
+
+
 def mark_range(connection: Connection, first: date, after: date, site: str | None, cause: str) -> int:
     """Mark everything of one site (None: of all) from a day up to another, half-open; how many marks.
 

@@ -1,17 +1,27 @@
-{#- Which share of the meters and flows this process computes: all of them, as `plugins.operations.passes` starts one
-    process. Windows and marks are kept apart by it, so that processes side by side would not meet. The numbers are
-    literals in the SQL: a cluster's nodes know no settings of our session. -#}
+{#- Which share of the meters and flows this process computes: `plugins.operations.passes` starts one process, and
+    for a large backlog one for each core. Windows and marks are kept apart by it, so that processes side by side never
+    meet. The numbers are literals in the SQL: a cluster's nodes know no settings of our session. -#}
 {% macro worker() -%}
     {{ env_var('NENGDUAN_WORKER', '0') | int }}
 {%- endmacro %}
 
-{% macro is_mine(code) -%}
-    (hashtext({{ code }}) & 1048575) % {{ env_var('NENGDUAN_WORKERS', '1') | int }} = {{ worker() }}
+{% macro workers() -%}
+    {{ env_var('NENGDUAN_WORKERS', '1') | int }}
 {%- endmacro %}
 
-{#- Marks that this build takes. A backlog beyond what fits into memory is taken month by month, oldest first;
-    the caller runs again until none is left. A mark without a beginning covers one month of data at most (longer
-    ones were split) and goes with the first. -#}
+{% macro is_mine(code) -%}
+    (hashtext({{ code }}) & 1048575) % {{ workers() }} = {{ worker() }}
+{%- endmacro %}
+
+{#- What an earlier pass left in a table of windows; one that worked alone clears up after any number of workers. -#}
+{% macro delete_windows() -%}
+    delete from {{ this }} where worker % {{ workers() }} = {{ worker() }}
+{%- endmacro %}
+
+{#- Marks that this build takes. A backlog beyond what fits into memory is taken some months at a time, oldest first;
+    the caller runs again until none is left. Marks of one code overlap (its readings, its ledger, each meter of a
+    sum), so no code counts for more days than lie between its first mark and its last. A mark without a beginning
+    covers one month of data at most (longer ones were split) and goes with the first slice. -#}
 {% macro take_marks(table, code, condition='true') -%}
     with open_marks as (
         select *
@@ -19,15 +29,30 @@
         where not is_taken and {{ is_mine(code) }} and {{ condition }}
     ),
 
+    by_code as (
+        select
+            least(
+                sum(least(extract(epoch from ends_at - starts_at) / 86400, 31)),
+                extract(epoch from max(ends_at) - min(starts_at)) / 86400
+            ) as mark_days,
+            min(starts_at) filter (where starts_at > '{{ var("first_day") }}') as first_at,
+            max(starts_at) filter (where starts_at > '{{ var("first_day") }}') as last_at
+        from open_marks
+        group by site_code, {{ code }}
+    ),
+
     backlog as (
         select
-            sum(least(extract(epoch from ends_at - starts_at) / 86400, 400) + 1) as mark_days,
+            sum(mark_days) as mark_days,
             coalesce(
-                date_trunc('month', min(starts_at) filter (where starts_at > '{{ var("first_day") }}'), 'UTC')
-                + interval '1 month',
+                date_trunc('month', min(first_at), 'UTC')
+                + interval '1 month' * greatest(1, floor(
+                    {{ var('slice_days') }} / greatest(sum(mark_days), 1)
+                    * (1 + extract(epoch from max(last_at) - min(first_at)) / 2629800)
+                )),
                 '{{ var("last_day") }}'
-            ) as first_month_ends_at
-        from open_marks
+            ) as slice_ends_at
+        from by_code
     )
 
     update {{ table }} as marks
@@ -36,7 +61,7 @@
     where
         marks.site_code = open_marks.site_code
         and marks.mark_id = open_marks.mark_id
-        and (backlog.mark_days <= {{ var('slice_days') }} or marks.starts_at < backlog.first_month_ends_at)
+        and (backlog.mark_days <= {{ var('slice_days') }} or marks.starts_at < backlog.slice_ends_at)
 {%- endmacro %}
 
 {#- Islands: spans of one key that touch, or lie no further apart than `gap`, become one. -#}

@@ -19,6 +19,13 @@
         {% do create_fact(target) %}
     {% endif %}
 
+    {#- Views are made over tables that are there: a new version makes all of them before it computes anything. -#}
+    {% if env_var('NENGDUAN_STRUCTURE_ONLY', '') %}
+        {% call statement('main') -%} select 1 where false {%- endcall %}
+        {% do adapter.commit() %}
+        {{ return({'relations': [target]}) }}
+    {% endif %}
+
     {#- A transaction of its own from here, whose first statement takes the snapshot. What came before (the
         table itself, if it was made just now) stands. -#}
     {% call statement('snapshot') -%}

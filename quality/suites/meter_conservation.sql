@@ -5,7 +5,7 @@ with windows as (
         windows.*,
         mod(windows.window_number, (select 1 + count(*) / 50 from intermediate.int_meters__windows)) = 0 as is_judged
     from intermediate.int_meters__windows as windows
-    where windows.worker = 0 and windows.is_known
+    where windows.is_known
 ),
 
 judged as materialized (

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'energy_code', 'valid_from'], 'unique': true}],
     pre_hook=[
         "{{ mark_flows_of_changed_coefficients() }}",

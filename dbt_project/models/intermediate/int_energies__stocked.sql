@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'energy_code'], 'unique': true}],
     pre_hook=[
         "insert into ops.dirty_energies (site_code, energy_code, starts_on, ends_on, cause)

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'energy_code', 'period_type']}],
     pre_hook=[
         "update ops.dirty_energies set is_taken = true where not is_taken",

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'flow_code', 'period_type']}],
     pre_hook="delete from {{ this }}",
     post_hook="analyze {{ this }}",

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'flow_code'], 'unique': true}],
     pre_hook=[
         "{{ mark_changed_flows() }}",

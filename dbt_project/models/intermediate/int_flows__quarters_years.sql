@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='flows',
     indexes=[{'columns': ['site_code', 'flow_code', 'period_type', 'first_date'], 'unique': true}],
     pre_hook="{{ delete_longer_periods(['quarter', 'year']) }}",
     post_hook=["{{ mark_energies_of_windows() }}", "{{ note_unjudged_flows() }}", "{{ forget_taken_flows() }}"],

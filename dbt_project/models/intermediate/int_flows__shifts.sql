@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='flows',
     indexes=[{'columns': ['site_code', 'flow_code', 'starts_at', 'shift_code'], 'unique': true}],
     pre_hook="delete from {{ this }} as built
         using ({{ shift_windows() }}) as windows

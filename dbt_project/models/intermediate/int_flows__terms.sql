@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'flow_code', 'meter_code'], 'unique': true}],
     pre_hook="{{ delete_gone(ref('stg_ledger__flow_terms'), ['site_code', 'flow_code', 'meter_code']) }}",
 ) }}

@@ -1,11 +1,12 @@
 {{ config(
     materialized='fact',
+    tags='flows',
     indexes=[{'columns': ['site_code', 'flow_code']}],
     pre_hook=[
         "{{ split_long_flow_marks() }}",
         "{{ delete_long_flow_marks() }}",
         "{{ take_marks('ops.dirty_flows', 'flow_code') }}",
-        "delete from {{ this }} where worker = {{ worker() }}",
+        "{{ delete_windows() }}",
     ],
     post_hook="analyze {{ this }}",
 ) }}

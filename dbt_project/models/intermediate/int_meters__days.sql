@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='meters',
     indexes=[
         {'columns': ['site_code', 'meter_code', 'stat_date'], 'unique': true},
         {'columns': ['site_code', 'stat_date']},

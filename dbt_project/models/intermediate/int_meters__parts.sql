@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'meter_code', 'part_number'], 'unique': true}],
     pre_hook=[
         "{{ mark_changed_parts() }}",

@@ -7,21 +7,44 @@ with accepted as (
         lag(value) over along as from_value,
         lag(read_us) over along as from_us,
         lag(part_number) over along as from_part_number,
-        lag(run_number) over along as from_run_number,
-        lag(multiplier) over along as from_multiplier,
-        lag(register_max) over along as from_register_max
+        lead(read_us) over along as next_us
     from {{ ref('int_readings__judged') }} as judged
     window along as (
         partition by window_number, site_code, verdict = 'accepted' order by part_number, read_us, point_order
     )
 ),
 
--- With a window of its own, so that a step is judged once and not wherever the finding is asked for.
+-- A step is judged by the multiplier and the counter's length before it. Parts are numbered from 0.
 stepped as (
     select
-        accepted.*,
-        lead(read_us) over along as next_us,
-        -- A step is judged by the multiplier and the counter's length before it.
+        *,
+        case
+            when from_part_number = part_number then multiplier else cut_multipliers[from_part_number + 1]
+        end as from_multiplier,
+        case
+            when from_part_number = part_number then register_max else cut_register_maxes[from_part_number + 1]
+        end as from_register_max,
+        -- A rate holds until the next reading if that comes within three intervals, else for one interval.
+        case
+            when is_counter then read_us
+            when is_rate and next_us - read_us <= 3 * interval_us then next_us
+            else read_us - label_us + interval_us
+        end as until_us
+    from accepted
+    -- The first reading of a run has no step.
+    where
+        verdict <> 'accepted'
+        or not is_counter
+        or from_part_number = part_number
+        or cut_run_numbers[from_part_number + 1] = run_number
+),
+
+-- What a meter event cuts is opened into its parts: a step across a soft cut, an interval or a rate across any.
+-- (The planner works out what stands beside a generate_series once for each row; otherwise a step would be judged
+-- wherever its finding is asked for.)
+opened as (
+    select
+        *,
         case
             when verdict <> 'accepted' then verdict
             when
@@ -30,66 +53,44 @@ stepped as (
                     'from_value', 'value', 'read_us - from_us', 'from_register_max', 'from_multiplier'
                 ) }}
                 then 'break'
-        end as finding
-    from accepted
-    -- The first reading of a run has no step.
-    where verdict <> 'accepted' or not is_counter or from_run_number = run_number
-    window along as (
-        partition by window_number, site_code, verdict = 'accepted' order by part_number, read_us, point_order
-    )
+        end as finding,
+        generate_series(least(cut_count, 1), cut_count) as place
+    from (
+        select
+            stepped.*,
+            case
+                when cut_starts_us is null then 0
+                when is_counter and from_part_number <> part_number then cardinality(cut_starts_us)
+                when not is_counter and until_us > part_ends_us then cardinality(cut_starts_us)
+                else 0
+            end as cut_count
+        from stepped
+    ) as stepped
 ),
 
--- A rate holds until the next reading if that comes within three intervals, else for one interval.
 bounded as (
     select
-        stepped.*,
+        *,
+        place > 0 and finding is null as is_cut,
         case
             when finding is not null then read_us
             when is_counter then from_us
             else read_us - label_us
         end as starts_us,
-        case
-            when finding is not null or is_counter then read_us
-            when is_rate and next_us - read_us <= 3 * interval_us then next_us
-            else read_us - label_us + interval_us
-        end as ends_us
-    from stepped
+        case when finding is not null then read_us else until_us end as ends_us
+    from opened
+    where place <= 1 or finding is null
 ),
 
--- What a meter event cuts: a step across a soft cut, an interval or a rate across any.
 pieces as (
     select
-        bounded.*,
-        parts.multiplier as piece_multiplier,
-        greatest(bounded.starts_us, parts.starts_us) as piece_starts_us,
-        least(bounded.ends_us, parts.ends_us) as piece_ends_us
+        *,
+        case when is_cut then greatest(starts_us, cut_starts_us[place]) else starts_us end as piece_starts_us,
+        case when is_cut then least(ends_us, cut_ends_us[place]) else ends_us end as piece_ends_us,
+        case when is_cut then cut_multipliers[place] end as piece_multiplier
     from bounded
-    left join (
-        select
-            windows.site_code,
-            windows.window_number,
-            parts.part_number,
-            parts.multiplier,
-            parts.starts_us,
-            parts.ends_us
-        from {{ ref('int_meters__windows') }} as windows
-        inner join {{ ref('int_meters__parts') }} as parts
-            on windows.site_code = parts.site_code and windows.meter_code = parts.meter_code
-        where
-            windows.worker = {{ worker() }}
-            and not (parts.starts_us = {{ var('first_us') }} and parts.ends_us = {{ var('last_us') }})
-    ) as parts
-        on
-            bounded.site_code = parts.site_code
-            and bounded.window_number = parts.window_number
-            and bounded.finding is null
-            and case
-                when bounded.is_counter then bounded.from_part_number <> bounded.part_number
-                else bounded.ends_us > bounded.part_ends_us
-            end
-            -- A reading at the very cut leaves nothing of the span on its other side.
-            and bounded.starts_us < parts.ends_us
-            and bounded.ends_us > parts.starts_us
+    -- A reading at the very cut leaves nothing of the span on its other side.
+    where not is_cut or (starts_us < cut_ends_us[place] and ends_us > cut_starts_us[place])
 )
 
 select
@@ -100,8 +101,7 @@ select
     case when finding = 'break' then from_value end as from_value,
     value,
     -- A register read so rarely says how much, not when: its hours are estimated.
-    not is_counter
-    or coalesce(piece_ends_us, ends_us) - coalesce(piece_starts_us, starts_us) <= 3 * interval_us as is_measured,
+    not is_counter or piece_ends_us - piece_starts_us <= 3 * interval_us as is_measured,
     case
         when finding is not null then null
         when is_counter
@@ -115,10 +115,10 @@ select
         when is_rate
             then
                 value * coalesce(piece_multiplier, multiplier)
-                * (coalesce(piece_ends_us, ends_us) - coalesce(piece_starts_us, starts_us)) / 3600000000
+                * (piece_ends_us - piece_starts_us) / 3600000000
         when piece_multiplier is null then value * multiplier
         else value * piece_multiplier * (piece_ends_us - piece_starts_us) / (ends_us - starts_us)
     end as quantity,
-    coalesce(piece_starts_us, starts_us) as starts_us,
-    coalesce(piece_ends_us, ends_us) as ends_us
+    piece_starts_us as starts_us,
+    piece_ends_us as ends_us
 from pieces

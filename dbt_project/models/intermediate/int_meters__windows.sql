@@ -1,11 +1,12 @@
 {{ config(
     materialized='fact',
+    tags='meters',
     indexes=[{'columns': ['site_code', 'meter_code']}],
     pre_hook=[
         "{{ split_long_marks() }}",
         "{{ delete_long_marks() }}",
         "{{ take_marks('ops.dirty_meters', 'meter_code', is_accepted_mark()) }}",
-        "delete from {{ this }} where worker = {{ worker() }}",
+        "{{ delete_windows() }}",
     ],
     post_hook="analyze {{ this }}",
 ) }}
@@ -127,8 +128,11 @@ select
     joined.site_code,
     joined.meter_code,
     {{ worker() }} as worker,
-    (row_number() over (partition by joined.site_code order by joined.meter_code, joined.from_us))::integer
-    as window_number,
+    -- No two workers give the same number: views over the windows know no worker.
+    (
+        row_number() over (partition by joined.site_code order by joined.meter_code, joined.from_us) * {{ workers() }}
+        + {{ worker() }}
+    )::integer as window_number,
     bool_and(regions.interval_us is not null) as is_known,
     greatest(min(regions.region_from_us), {{ var('first_us') }}) as region_from_us,
     least(max(regions.region_to_us), {{ var('last_us') }}) as region_to_us,

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'energy_code']}],
     pre_hook="{{ delete_performance() }}",
 ) }}

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='meters',
     schema='quarantine',
     alias='rejected_by_rules',
     pre_hook="{{ delete_in_windows('read_at') }}",

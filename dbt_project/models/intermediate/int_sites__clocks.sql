@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='ledgers',
     indexes=[{'columns': ['site_code'], 'unique': true}],
     pre_hook=[
         "{{ mark_meters_of_changed_sites() }}",

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'stat_date'], 'unique': true}],
     pre_hook="delete from {{ this }} as built
         using ({{ dates_of_windows() }}) as windows

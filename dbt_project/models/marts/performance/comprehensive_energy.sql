@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'period_type', 'period_start'], 'unique': true}],
     pre_hook="delete from {{ this }}",
     post_hook="{{ forget_taken_energies() }}",

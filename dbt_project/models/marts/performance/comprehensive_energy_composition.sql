@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='energies',
     indexes=[{'columns': ['site_code', 'period_type', 'period_start']}],
     pre_hook="delete from {{ this }}",
 ) }}

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='flows',
     indexes=[
         {'columns': ['site_code', 'flow_code', 'stat_date'], 'unique': true},
         {'columns': ['site_code', 'stat_date']},

@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='flows',
     indexes=[
         {'columns': ['site_code', 'flow_code', 'hour_start'], 'unique': true},
     ],

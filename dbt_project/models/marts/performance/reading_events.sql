@@ -1,5 +1,6 @@
 {{ config(
     materialized='fact',
+    tags='meters',
     indexes=[{'columns': ['site_code', 'event_at']}, {'columns': ['site_code', 'meter_code', 'event_at']}],
     pre_hook="{{ delete_in_windows('event_at') }}",
 ) }}
