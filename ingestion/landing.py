@@ -6,9 +6,11 @@ who brings the files and why; without one they are the session's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from queue import SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -71,10 +73,18 @@ def land_erp(
 
 
 def land_readings(
-    package: Package, connection: Connection, load_id: UUID, now: datetime, author: Author | None = None
+    package: Package,
+    connection: Connection,
+    load_id: UUID,
+    now: datetime,
+    author: Author | None = None,
+    beside: Sequence[Connection] = (),
 ) -> list[BatchReport]:
-    """Land the readings files; content that this site has landed before is a no-op."""
-    return _land_each(package, connection, load_id, now, author, "readings", land_file)
+    """Land the readings files; content that this site has landed before is a no-op.
+
+    A COPY uses one core of the server: further connections (``beside``) let as many files land at once.
+    """
+    return _land_each(package, connection, load_id, now, author, "readings", land_file, beside)
 
 
 Lander = Callable[[PackageFile, Connection, str, str, UUID, datetime], BatchReport]
@@ -88,19 +98,22 @@ def _land_each(
     author: Author | None,
     kind: str,
     land_one: Lander,
+    beside: Sequence[Connection] = (),
 ) -> list[BatchReport]:
     files = package.of_kind(kind)
     if not files:
         return []
-    reports = []
-    with own_transactions(connection, author):
+    with ExitStack() as held:
+        for each in (connection, *beside):
+            held.enter_context(own_transactions(each, author))
         site = site_of(package, connection)
         timezone = state.timezone(connection, site)
-        for file in files:
+
+        def land(file: PackageFile, on: Connection) -> BatchReport:
             try:
                 if timezone is None:
                     raise FileRefused(Reason.SITE_UNKNOWN, file.name, value=site)
-                reports.append(land_one(file, connection, site, timezone, load_id, now))
+                return land_one(file, on, site, timezone, load_id, now)
             except FileRefused as error:
                 refused = Batch(
                     load_id,
@@ -113,8 +126,37 @@ def _land_each(
                     status="refused",
                     status_reason=str(error),
                 )
-                reports.append(batches.refuse(connection, refused))
-    return reports
+                return batches.refuse(on, refused)
+
+        return _side_by_side(files, (connection, *beside), land)
+
+
+def _side_by_side(
+    files: Sequence[PackageFile],
+    connections: Sequence[Connection],
+    land: Callable[[PackageFile, Connection], BatchReport],
+) -> list[BatchReport]:
+    """Reports in the order of the files. After a failure what has begun ends, and nothing more begins."""
+    idle: SimpleQueue[Connection] = SimpleQueue()
+    for connection in connections:
+        idle.put(connection)
+
+    def land_next(file: PackageFile) -> BatchReport:
+        connection = idle.get()
+        try:
+            return land(file, connection)
+        finally:
+            idle.put(connection)
+
+    if len(connections) == 1:
+        return [land_next(file) for file in files]
+    with ThreadPoolExecutor(len(connections)) as pool:
+        landing = [pool.submit(land_next, file) for file in files]
+        try:
+            return [one.result() for one in landing]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @contextmanager

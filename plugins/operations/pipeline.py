@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 Announce = Callable[[str], AbstractContextManager[Say]]
 
+READINGS_FILES_AT_ONCE = 2
+"""Of one package. Each takes a core of the server and some 150 MB of memory here."""
+
 LANDINGS = ("ledgers", "erp", "readings")
 TITLES = {
     "package": "打开数据包",
@@ -214,13 +217,17 @@ def land(
     """Land one kind of a package's files, each file in a transaction of its own."""
     from ingestion import landing
 
-    land_kind = {"ledgers": landing.land_ledgers, "erp": landing.land_erp, "readings": landing.land_readings}[kind]
-    with warehouse.connect("ingest") as connection:
-        if kind != "ledgers":
-            return land_kind(package, connection, load_id, now, author)
+    with ExitStack() as held:
+        connection = held.enter_context(warehouse.connect("ingest"))
+        if kind == "readings":
+            count = min(len(package.of_kind(kind)), READINGS_FILES_AT_ONCE)
+            beside = [held.enter_context(warehouse.connect("ingest")) for _ in range(1, count)]
+            return landing.land_readings(package, connection, load_id, now, author, beside)
+        if kind == "erp":
+            return landing.land_erp(package, connection, load_id, now, author)
         # Ledger rows are replaced in place: not under a build that is reading them.
         with building.warehouse_lock(say):
-            return land_kind(package, connection, load_id, now, author)
+            return landing.land_ledgers(package, connection, load_id, now, author)
 
 
 def judge_landed(

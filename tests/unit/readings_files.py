@@ -16,7 +16,7 @@ FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 @dataclass
 class Outcome:
-    """Rows as COPY would get them, refusals by line, and the number of rows."""
+    """Rows of COPY in the order of their lines, refusals by line, and the number of rows."""
 
     rows: list[list[str]] = field(default_factory=list)
     rejections: dict[int | None, Rejection] = field(default_factory=dict)
@@ -38,6 +38,7 @@ def read(path: Path | str, timezone: str = "Asia/Shanghai") -> Outcome:
             outcome.landed += parsed.landed
     finally:
         source.close()
+    outcome.rows.sort(key=lambda row: int(row[5]))
     return outcome
 
 

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from ingestion import readings
+from ingestion.package import PackageFile
+from ingestion.readings import READINGS
 from ingestion.reasons import FileRefused, Reason
 from ingestion.sources.csv import ReadingsCsv
-from tests.unit.readings_files import FIXTURES, read
+from tests.unit.readings_files import FIXTURES, read, zone
 
 EIGHT = "2026-01-05 00:00:00.000000+00"
 QUARTER_PAST = "2026-01-05 00:15:00.000000+00"
@@ -152,6 +155,23 @@ def _blocks(path: Path, size: int) -> list[tuple[int, str]]:
         found += zip(block.lines.tolist(), block.columns.column(2).to_pylist(), strict=True)
     source.close()
     return found
+
+
+def test_a_block_is_copied_meter_by_meter_and_loses_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "slots.csv"
+    slots = [(f"2026-01-05T{hour:02}:00", meter) for hour in (9, 8, 10) for meter in ("M-2", "M-1", "no code")]
+    path.write_text("meter_code,read_at,value\n" + "".join(f"{meter},{at},1\n" for at, meter in slots))
+    source = PackageFile("readings/slots.csv", READINGS, path).open_readings()
+    positions, _ = READINGS.match(source.header, source.file)
+    [block] = source.blocks()
+    parsed = readings.parse(block, positions, source.header, zone(), "S,1")
+    source.close()
+    copied = [line.split(",") for chunk in parsed.lines for line in bytes(chunk).decode().splitlines()]
+    assert [(row[0], row[1][11:13], row[5]) for row in copied] == [
+        ("M-2", "00", "5"), ("M-2", "01", "2"), ("M-2", "02", "8"),
+        ("M-1", "00", "6"), ("M-1", "01", "3"), ("M-1", "02", "9"),
+    ]  # fmt: skip
+    assert sorted(one.line or 0 for one in parsed.rejections) == [4, 7, 10]
 
 
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path) -> None:

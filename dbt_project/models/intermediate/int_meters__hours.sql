@@ -35,6 +35,7 @@ select
 from {{ ref('int_meters__windows') }} as windows
 cross join lateral (
     select
+        pieces.site_code,
         pieces.hour_number,
         sum(pieces.quantity) as quantity,
         sum(pieces.piece_us) filter (where pieces.is_measured and pieces.finding is null) as measured_us,
@@ -46,6 +47,8 @@ cross join lateral (
         ) filter (where pieces.finding is not null) as findings
     from (
         select
+            spans.site_code,
+            spans.window_number,
             spans.hour_number,
             spans.is_measured,
             spans.finding,
@@ -81,11 +84,11 @@ cross join lateral (
                     -- The last instant belongs to the hour before; a span of no length to the hour it lies in.
                     {{ hour_number('greatest(spans.ends_us - 1, spans.starts_us)') }} as last_hour
                 from {{ ref('int_meters__spans') }} as spans
-                where spans.site_code = windows.site_code and spans.window_number = windows.window_number
             ) as numbered
         ) as spans
     ) as pieces
-    group by pieces.hour_number
+    where pieces.site_code = windows.site_code and pieces.window_number = windows.window_number
+    group by pieces.site_code, pieces.hour_number
 ) as hours
 where
     windows.worker = {{ worker() }}
