@@ -47,6 +47,14 @@ def signed(connection: Connection, author: Author | None) -> Iterator[None]:
             _tell(connection, "", "")
 
 
+def sign(connection: Connection, author: Author) -> None:
+    """The rest of this transaction is the author's."""
+    connection.execute(
+        "select set_config('nengduan.actor', %s, true), set_config('nengduan.reason', %s, true)",
+        [author.name, author.reason or ""],
+    )
+
+
 def name_batch(connection: Connection, batch_id: int) -> None:
     """Say which batch the ledger rows of the rest of this transaction come with."""
     connection.execute("select set_config('nengduan.batch', %s, true)", [str(batch_id)])

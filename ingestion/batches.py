@@ -59,6 +59,8 @@ class Batch:
     status_reason: str | None = None
     first_read_at: datetime | None = None
     last_read_at: datetime | None = None
+    judged_at: datetime | None = None
+    """Filled where no gate has to look at it: what is edited row by row has been checked row by row."""
 
     def report(self, batch_id: int, is_repeat: bool = False, notices: Sequence[str] = ()) -> BatchReport:
         """The batch as the pipeline sees it."""
@@ -92,6 +94,7 @@ _COLUMNS = (
     "status_reason",
     "first_read_at",
     "last_read_at",
+    "judged_at",
 )
 
 

@@ -37,6 +37,7 @@ class Extra(Enum):
 
     NOTICE = "ignored, and said so"
     ENTERPRISE = "those of the enterprise record are kept in one jsonb, others ignored, and said so"
+    BESIDE = "those no column is declared for are kept in one jsonb beside the others"
     KEEP = "the row is kept whole"
 
 
@@ -62,6 +63,11 @@ class Column:
     def stored(self) -> str:
         """Name in the database."""
         return self.target or self.name
+
+    @property
+    def label(self) -> str:
+        """The column's name in Chinese, as a form or a workbook shows it."""
+        return self.aliases[0] if self.aliases else self.name
 
     @property
     def allowed(self) -> str:
@@ -90,6 +96,9 @@ class Reference:
 
     column: str
     table: str
+    holds: bool = True
+    """Whether the row keeps what it refers to in use. A record of what was done to a thing (a verification, a
+    training) does not: the thing may be retired and keeps its records."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +114,10 @@ class Table:
     references: tuple[Reference, ...] = ()
     validity: tuple[str, ...] = ()
     """Columns within which valid_from … valid_to must not overlap."""
+    ascending: tuple[str, ...] = ()
+    """Columns whose values, where known, must not descend in this order."""
+    numbered: str | None = None
+    """Column of the key that is made of the row's content where a file leaves it empty."""
     aliases: tuple[str, ...] = ()
     extra: Extra = Extra.NOTICE
     stored: str | None = None
@@ -114,6 +127,22 @@ class Table:
     def target(self) -> str:
         """Name in the database, without schema."""
         return self.stored or self.name
+
+    @property
+    def extra_target(self) -> str | None:
+        """The jsonb in the database that holds undeclared columns, None where there is none."""
+        return {Extra.ENTERPRISE: "enterprise", Extra.BESIDE: "more", Extra.KEEP: "row"}.get(self.extra)
+
+    @property
+    def retirement(self) -> str | None:
+        """The column that says from which day on a row is out of use: status_since (with status = stopped),
+        valid_to or retired_on; None for what is never out of use (the site)."""
+        names = {column.name for column in self.columns}
+        if "status_since" in names:
+            return "status_since"
+        if self.validity:
+            return "valid_to"
+        return "retired_on" if "retired_on" in names else None
 
     def column(self, name: str) -> Column:
         """The column of that contract name."""

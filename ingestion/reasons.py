@@ -39,6 +39,18 @@ class Reason(StrEnum):
     PARENT_CYCLE = "parent_cycle"
     SAME_NODE = "same_node"
     SITE_NOT_SINGLE = "site_not_single"
+    NOT_ASCENDING = "not_ascending"
+    # editing of a ledger
+    CONFLICT = "conflict"
+    VERSION_MISSING = "version_missing"
+    NOT_FOUND = "not_found"
+    ALREADY_EXISTS = "already_exists"
+    KEY_FIXED = "key_fixed"
+    UNKNOWN_COLUMN = "unknown_column"
+    STILL_REFERRED = "still_referred"
+    NEVER_RETIRED = "never_retired"
+    WAREHOUSE_BUSY = "warehouse_busy"
+    FORMULA = "formula"
     # measured_by
     EXPRESSION_SYNTAX = "expression_syntax"
     EXPRESSION_UNKNOWN_METER = "expression_unknown_meter"
@@ -59,6 +71,8 @@ class Reason(StrEnum):
     MISSING_COLUMN = "missing_column"
     DUPLICATE_COLUMN = "duplicate_column"
     SITE_UNKNOWN = "site_unknown"
+    FILE_ACTIVE = "file_active"
+    FILE_FOREIGN = "file_foreign"
 
 
 TEXTS: dict[Reason, str] = {
@@ -86,6 +100,17 @@ TEXTS: dict[Reason, str] = {
     Reason.PARENT_CYCLE: "parent_code 构成循环：{value}。请改正上级单位。",
     Reason.SAME_NODE: "from_node 与 to_node 都是“{value}”，能流必须连接两个不同的节点。请改正其中一个。",
     Reason.SITE_NOT_SINGLE: "site 表必须恰好有一行，这里有 {value} 行。请只保留本单位一行。",
+    Reason.NOT_ASCENDING: "{column} 的“{value}”小于 {other} 的“{least}”；待机、空载、运行的下限必须依次不减。请核对。",
+    Reason.CONFLICT: "{column} 为“{value}”的这一行已由 {who} 于 {when} 修改，您看到的不是最新内容，这次修改没有保存。请重新打开后再改。",
+    Reason.VERSION_MISSING: "{column} 为“{value}”的修改没有说明依据哪个版本，无法判断是否会覆盖他人的修改。请重新打开后再改。",
+    Reason.NOT_FOUND: "{column} 为“{value}”的行不在台账中。请刷新后再试。",
+    Reason.ALREADY_EXISTS: "{column} 为“{value}”的行已在台账中，不能重复登记。请打开已有的行修改，或改用别的编码。",
+    Reason.KEY_FIXED: "{column} 是这一行的标识，不能从“{other}”改为“{value}”；历史和引用都依据它。请停用这一行，另登记新行。",
+    Reason.UNKNOWN_COLUMN: "{table}没有 {column} 这一列。请核对列名。",
+    Reason.STILL_REFERRED: "{column} 为“{value}”的行仍被{table}“{other}”引用（共 {count} 处），不能停用。请先停用或改正引用它的行。",
+    Reason.NEVER_RETIRED: "{table}不能停用。",
+    Reason.WAREHOUSE_BUSY: "正在计算或导入，台账暂时不能修改，这次没有保存。请稍后再试。",
+    Reason.FORMULA: "{column} 的单元格是公式“{value}”；台账只接受数值和文字。请复制后选择性粘贴为数值。",
     Reason.EXPRESSION_SYNTAX: "measured_by “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
     Reason.EXPRESSION_UNKNOWN_METER: "measured_by “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
     Reason.EXPRESSION_FLOW: "measured_by “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
@@ -104,6 +129,8 @@ TEXTS: dict[Reason, str] = {
     Reason.MISSING_COLUMN: "{file}：表头缺少必填列 {column}（现有：{value}），什么也没有导入。请补上这一列。",
     Reason.DUPLICATE_COLUMN: "{file}：表头中“{value}”都表示 {column}，无法判断用哪一列，什么也没有导入。请只留一列。",
     Reason.SITE_UNKNOWN: "{file}：用能单位 {value} 尚未登记，什么也没有导入。请先导入含 site 表的数据包。",
+    Reason.FILE_ACTIVE: "{file}：工作簿含有宏或嵌入的程序（{detail}），什么也没有导入。请另存为不含宏的 .xlsx。",
+    Reason.FILE_FOREIGN: "{file}：{detail}，什么也没有导入。请使用从台账导出的工作簿，工作表的名称不要改。",
 }
 """Chinese sentence of every code; the fields in braces come from where the fault was found."""
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-WAREHOUSE_ROLES = ("owner", "ingest", "transform", "bi", "audit", "close")
+WAREHOUSE_ROLES = ("owner", "ingest", "transform", "bi", "audit", "close", "keep")
 """Roles of the warehouse (design decision 2), each a PostgreSQL role ``nengduan_<role>``."""
 
 SERVICE_ROLES = ("airflow", "superset")

@@ -15,6 +15,10 @@ from ingestion import settings
 
 CONNECT_TIMEOUT_SECONDS = 10
 
+LOCK_KEY = 0x6E656E67
+"""Key of the advisory lock over ledgers, accepted batches and marts, the letters "neng"; see
+``plugins.operations.building.warehouse_lock``. Nothing else in the warehouse locks by it."""
+
 
 def connect(role: str, **options: Any) -> psycopg.Connection[Any]:
     """A psycopg connection as ``nengduan_<role>``; ``options`` go to ``psycopg.connect``."""

@@ -27,8 +27,7 @@ def land(package: Package, connection: Connection, site: str, load_id: UUID, now
     """Land every ledger of a package for its site."""
     reports = []
     with connection.transaction():
-        # One load at a time per site: rows are compared with what is there.
-        connection.execute("select pg_advisory_xact_lock(hashtextextended('ledger ' || %s, 0))", [site])
+        lock(connection, site)
         known = state.load(connection, site)
         tables: dict[str, Rows] = {}
         checksums: dict[str, str] = {}
@@ -43,7 +42,7 @@ def land(package: Package, connection: Connection, site: str, load_id: UUID, now
                 refused[name] = error
                 continue
             if name == "site":
-                timezone = _check_site(tables["site"], timezone)
+                timezone = check_site(tables["site"], timezone)
         if not (known.is_registered or ("site" in tables and tables["site"].good)):
             for name in [name for name in tables if name != "site"]:
                 refused[name] = FileRefused(Reason.SITE_UNKNOWN, files[name].name, value=site)
@@ -60,7 +59,12 @@ def land(package: Package, connection: Connection, site: str, load_id: UUID, now
     return reports
 
 
-def _check_site(rows: Rows, timezone: ZoneInfo) -> ZoneInfo:
+def lock(connection: Connection, site: str) -> None:
+    """One load or edit at a time per site, until the end of the transaction: rows are compared with what is there."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended('ledger ' || %s, 0))", [site])
+
+
+def check_site(rows: Rows, timezone: ZoneInfo) -> ZoneInfo:
     """Exactly one row, in a timezone that exists; returns the timezone that holds from now on."""
     if rows.total != 1:
         for row in rows.good:

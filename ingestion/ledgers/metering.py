@@ -1,16 +1,20 @@
-"""The ledgers of metering, declared: meters (表A.1) and what happened to them (contract §1)."""
+"""The ledgers of metering, declared: meters (表A.1), what happened to them, their verifications (contract §1)."""
 
 from __future__ import annotations
 
 from ingestion.declarations import Kind, Reference, Table
-from ingestion.ledgers.tables import LEVELS, ZERO, _c, energy
+from ingestion.ledgers.tables import LEVELS, OPEN_FROM, REMARK, RETIRED_ON, VALID_TO, ZERO, _c, energy
 
 METERS = Table(
     "meters",
     "计量器具",
     "ledger",
     key=("meter_code",),
-    references=(Reference("energy_code", "energies"),),
+    references=(
+        Reference("energy_code", "energies"),
+        Reference("org_code", "org_units"),
+        Reference("equipment_code", "equipment"),
+    ),
     aliases=(
         "表A.1",
         "A.1",
@@ -102,8 +106,12 @@ METERS = Table(
         ),
         _c("next_calibration_on", "下次检定日期", "下次检定时间", "下次校准日期", "有效期至", kind=Kind.DATE),
         _c("uncalibrated_reason", "未检定原因", "未校准原因"),
+        _c("org_code", "所属单位编码", "管理单位编码", "使用单位编码", kind=Kind.CODE),
+        _c("equipment_code", "所属设备编码", "计量设备编码", kind=Kind.CODE),
     ),
 )
+
+METER = _c("meter_code", "管理编号", "器具编号", "仪表编号", "表计编号", kind=Kind.CODE, required=True)
 
 METER_EVENTS = Table(
     "meter_events",
@@ -111,9 +119,9 @@ METER_EVENTS = Table(
     "ledger",
     key=("meter_code", "event_at", "kind"),
     aliases=("换表记录", "表计事件", "计量器具事件"),
-    references=(Reference("meter_code", "meters"),),
+    references=(Reference("meter_code", "meters", holds=False),),
     columns=(
-        _c("meter_code", "管理编号", "器具编号", "仪表编号", "表计编号", kind=Kind.CODE, required=True),
+        METER,
         _c("event_at", "发生时间", "时间", "变更时间", "换表时间", kind=Kind.TIMESTAMP, required=True),
         _c(
             "kind",
@@ -132,5 +140,61 @@ METER_EVENTS = Table(
         _c("new_first_reading", "新表起码", "新表底数", kind=Kind.DECIMAL),
         _c("new_multiplier", "新倍率", kind=Kind.DECIMAL, above=ZERO),
         _c("new_register_max", "新满码值", kind=Kind.DECIMAL, above=ZERO),
+        _c("retired_on", "作废日期", kind=Kind.DATE),
+    ),
+)
+
+VERIFICATIONS = Table(
+    "verifications",
+    "检定校准记录",
+    "ledger",
+    key=("meter_code", "verified_on", "kind"),
+    aliases=("检定记录", "校准记录", "检定/校准记录", "比对记录"),
+    references=(Reference("meter_code", "meters", holds=False),),
+    columns=(
+        METER,
+        _c("verified_on", "检定日期", "校准日期", "检定/校准日期", "比对日期", kind=Kind.DATE, required=True),
+        _c(
+            "kind",
+            "类型",
+            "检定类型",
+            "方式",
+            kind=Kind.CHOICE,
+            required=True,
+            choices={"verification": ("检定",), "calibration": ("校准",), "comparison": ("比对",)},
+        ),
+        _c("organisation", "检定机构", "检定单位", "校准机构", "检定/校准机构"),
+        _c("certificate_no", "证书编号", "证号"),
+        _c("certificate_file", "证书文件"),
+        _c(
+            "result",
+            "结果",
+            "结论",
+            "检定结果",
+            kind=Kind.CHOICE,
+            choices={
+                "qualified": ("合格",),
+                "restricted": ("限用", "准用", "降级使用"),
+                "unqualified": ("不合格", "禁用"),
+            },
+        ),
+        _c("valid_to", "有效期至", "证书有效期", "下次检定日期", kind=Kind.DATE),
+        REMARK,
+        RETIRED_ON,
+    ),
+)
+
+JJF1051_CODES = Table(
+    "jjf1051_codes",
+    "JJF1051分类代码",
+    "ledger",
+    key=("code", "valid_from"),
+    validity=("code",),
+    aliases=("计量器具分类代码", "JJF 1051 代码", "JJF1051代码"),
+    columns=(
+        _c("code", "代码", "分类代码", "编码", kind=Kind.CODE, required=True),
+        _c("name", "名称", "器具名称", "类别名称", required=True),
+        OPEN_FROM,
+        VALID_TO,
     ),
 )

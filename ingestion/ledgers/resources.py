@@ -1,47 +1,12 @@
-"""The ledgers of things, people, products and calendars, declared (contract §1)."""
+"""The ledgers of things, people, products and calendars, declared; and all ledgers together (contract §1)."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
 from ingestion.declarations import Extra, Kind, Reference, Table
-from ingestion.ledgers import metering, tables
-from ingestion.ledgers.tables import ORG, REMARK, ZERO, _c, energy
-
-EQUIPMENT = Table(
-    "equipment",
-    "用能设备",
-    "ledger",
-    key=("equipment_code",),
-    aliases=(
-        "表A.3",
-        "A.3",
-        "设备",
-        "设备台账",
-        "主要用能设备",
-        "重点用能设备",
-        "主要用能设备台账",
-        "主要用能设备一览表",
-    ),
-    references=(Reference("org_code", "org_units"), Reference("energy_code", "energies")),
-    columns=(
-        _c("equipment_code", "设备编码", "设备编号", "编号", kind=Kind.CODE, required=True),
-        _c("name", "设备名称", "名称", required=True),
-        ORG,
-        _c("model", "型号规格", "规格型号", "设备型号", "型号"),
-        _c("location", "安装地点", "安装使用地点", "安装位置"),
-        _c("category", "设备类别", "设备类型", "类别"),
-        energy(required=False),
-        _c("rated_power_kw", "额定功率", "额定容量", kind=Kind.DECIMAL, minimum=ZERO),
-        _c("is_special", "是否特种设备", "特种设备", kind=Kind.BOOLEAN),
-        _c("auxiliary_model", "配套设备型号", "辅机型号", "配套电机型号"),
-        _c("auxiliary_power_kw", "配套设备功率", "辅机功率", "配套电机功率", kind=Kind.DECIMAL, minimum=ZERO),
-        _c("manufacturer", "生产厂家", "制造单位", "制造厂"),
-        _c("commissioned_on", "投产日期", "投运日期", "投用日期", "使用日期", kind=Kind.DATE),
-        _c("efficiency_grade", "能效等级"),
-        REMARK,
-    ),
-)
+from ingestion.ledgers import equipment, metering, tables
+from ingestion.ledgers.tables import REMARK, RETIRED_ON, _c, energy
 
 PERSONS = Table(
     "persons",
@@ -66,6 +31,27 @@ PERSONS = Table(
         _c("phone", "电话", "联系电话", "手机"),
         _c("email", "邮箱", "电子邮箱"),
         REMARK,
+        RETIRED_ON,
+    ),
+)
+
+TRAININGS = Table(
+    "trainings",
+    "培训记录",
+    "ledger",
+    key=("person_code", "trained_on", "content"),
+    aliases=("人员培训", "培训", "人员培训记录"),
+    references=(Reference("person_code", "persons", holds=False),),
+    columns=(
+        _c("person_code", "人员编号", "工号", kind=Kind.CODE, required=True),
+        _c("trained_on", "培训日期", "日期", kind=Kind.DATE, required=True),
+        _c("content", "培训内容", "内容", "课程", required=True),
+        _c("trainer", "培训单位", "培训机构"),
+        _c("result", "考核结果", "结果", "成绩"),
+        _c("certificate_no", "证书编号", "证号"),
+        _c("valid_to", "有效期至", "证书有效期", kind=Kind.DATE),
+        REMARK,
+        RETIRED_ON,
     ),
 )
 
@@ -90,6 +76,7 @@ PRODUCTS = Table(
             choices={"existing": ("现有",), "new": ("新建", "改扩建", "新建改扩建")},
         ),
         _c("correction", "修正", "修正系数", "修正规则"),
+        RETIRED_ON,
     ),
 )
 
@@ -117,7 +104,7 @@ TARIFFS = Table(
     key=("energy_code", "valid_from", "period", "start"),
     validity=("energy_code", "period", "start"),
     aliases=("电价", "能源价格", "价格"),
-    references=(Reference("energy_code", "energies"),),
+    references=(Reference("energy_code", "energies", holds=False),),
     columns=(
         energy(),
         _c(
@@ -142,9 +129,48 @@ TARIFFS = Table(
 )
 
 
+CALENDARS = Table(
+    "calendars",
+    "生产日历",
+    "ledger",
+    key=("day",),
+    aliases=("日历", "工作日历"),
+    columns=(
+        _c("day", "日期", kind=Kind.DATE, required=True),
+        _c(
+            "kind",
+            "类型",
+            "日类型",
+            kind=Kind.CHOICE,
+            required=True,
+            choices={
+                "workday": ("工作日", "生产日"),
+                "holiday": ("节假日", "休息日", "假日"),
+                "overhaul": ("检修", "检修日", "大修"),
+            },
+        ),
+        REMARK,
+        RETIRED_ON,
+    ),
+)
+
+
 def _kept(name: str, label: str) -> Table:
-    """A table whose own issue will give it columns; until then its rows are kept as they came."""
-    return Table(name, label, "ledger", extra=Extra.KEEP, stored="other_rows")
+    """A table whose own issue will give it columns; until then its rows are kept as they came.
+
+    ``row_key`` is what a row is known by: a file need not have it, an exported workbook does.
+    """
+    columns = (_c("row_key", "行标识"), _c("retired_on", "台账停用日期", kind=Kind.DATE))
+    return Table(
+        name,
+        label,
+        "ledger",
+        columns=columns,
+        key=("row_key",),
+        numbered="row_key",
+        extra=Extra.KEEP,
+        stored="other_rows",
+    )
 
 
 ALL: tuple[Table, ...] = (
@@ -153,17 +179,26 @@ ALL: tuple[Table, ...] = (
     tables.ENERGIES,
     tables.CALORIFIC_VALUES,
     PRODUCTS,
-    EQUIPMENT,
+    equipment.EQUIPMENT,
+    equipment.MOTORS,
     tables.NODES,
     metering.METERS,
     tables.FLOWS,
     metering.METER_EVENTS,
+    metering.VERIFICATIONS,
+    metering.JJF1051_CODES,
+    equipment.EQUIPMENT_RULES,
+    equipment.INSPECTIONS,
     PERSONS,
+    TRAININGS,
     SHIFTS,
     TARIFFS,
+    CALENDARS,
     _kept("alarm_rules", "预警规则"),
     _kept("limits_custom", "自定义限额"),
     _kept("upload_items", "上传数据项"),
-    _kept("inspections", "检查记录"),
 )
 """Every ledger, those referred to before those that refer to them."""
+
+BY_NAME: dict[str, Table] = {table.name: table for table in ALL}
+"""The same by contract name."""

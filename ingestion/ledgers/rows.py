@@ -6,8 +6,13 @@ What needs other tables (references, overlaps with what is already there) is in 
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from ingestion import values
@@ -84,14 +89,16 @@ def parse(table: Table, cells: Cells, file: str, timezone: ZoneInfo) -> Rows:
     extras = _extras(table, cells.header, unknown, rows)
     for line, row in cells.rows:
         _parse_row(rows, line, row, positions, extras, timezone)
-    _drop_repeats(rows)
+    number(rows)
+    drop_repeats(rows)
     return rows
 
 
 def _extras(table: Table, header: list[str], unknown: list[str], rows: Rows) -> dict[str, int]:
     """Positions of the undeclared columns that are kept; notices for those that are not."""
-    if table.extra is Extra.KEEP:
-        return {title.strip(): place for place, title in enumerate(header) if title.strip()}
+    if table.extra in (Extra.KEEP, Extra.BESIDE):
+        declared = set(table.match(header, rows.file)[0].values())
+        return {title.strip(): place for place, title in enumerate(header) if title.strip() and place not in declared}
     kept: dict[str, int] = {}
     for title in unknown:
         name = field_name(title) if table.extra is Extra.ENTERPRISE else None
@@ -129,7 +136,7 @@ def _parse_row(
         except CellError as error:
             faults.append((column.name, error))
     if not faults:
-        faults = [(name, error) for name, error in _reversed(result)]
+        faults = reversals(rows.table, result.values)
     if faults:
         name, first = faults[0]
         others = "".join(f" 另外：{error}" for _, error in faults[1:])
@@ -141,20 +148,51 @@ def _parse_row(
     rows.read.append(result)
 
 
-def _reversed(row: Row) -> list[tuple[str, CellError]]:
-    """Spans of days that end before they begin; both ends are ISO dates or ±infinity."""
+def reversals(table: Table, values: Mapping[str, str | None]) -> list[tuple[str, CellError]]:
+    """Spans of days that end before they begin, and thresholds out of their order; each with its column.
+
+    ``values`` are a row's in the database's notation: both ends of a span are ISO dates or ±infinity.
+    """
     for start, end, reason in (
         ("valid_from", "valid_to", Reason.VALIDITY_REVERSED),
         ("period_start", "period_end", Reason.PERIOD_REVERSED),
     ):
-        first, last = row.values.get(start), row.values.get(end)
+        first, last = values.get(start), values.get(end)
         is_empty = start == "valid_from" and last == first  # half-open; a period of one day names it twice
         if first and last and first != "-infinity" and last != "infinity" and (last < first or is_empty):
             return [(end, CellError(reason, value=last, other=first))]
+    known = [(name, Decimal(value)) for name in table.ascending if (value := values.get(name)) is not None]
+    for (lower, least), (upper, most) in pairwise(known):
+        if most < least:
+            return [(upper, CellError(Reason.NOT_ASCENDING, column=upper, value=most, other=lower, least=least))]
     return []
 
 
-def _drop_repeats(rows: Rows) -> None:
+def number(rows: Rows) -> None:
+    """Give rows without a number of their own one that is made of their content, so that a second load knows them.
+
+    Rows that are kept whole are known by their first column where that tells all of them apart.
+    """
+    name = rows.table.numbered
+    if name is None:
+        return
+    numberless = [row for row in rows.good if row.values[name] is None]
+    firsts = [next(iter(row.extra.values()), "") for row in numberless]
+    is_key = rows.table.extra is Extra.KEEP and all(firsts) and len(set(firsts)) == len(firsts)
+    for row, first in zip(numberless, firsts, strict=True):
+        row.values[name] = first if is_key else content_number(rows.table, row)
+
+
+def content_number(table: Table, row: Row) -> str:
+    """What identifies a row that says nothing else of itself."""
+    content: dict[str, str | None] = {name: cell or None for name, cell in row.extra.items()}
+    if table.extra is not Extra.KEEP:
+        content |= {name: value for name, value in row.values.items() if value is not None}
+    digest = hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
+    return digest if table.extra is Extra.KEEP else f"ROW-{digest[:16]}"
+
+
+def drop_repeats(rows: Rows) -> None:
     """Of rows with one key, identical ones count once and different ones not at all."""
     if not rows.table.key:
         return

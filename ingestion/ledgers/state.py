@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -41,14 +42,16 @@ class Known:
 
 
 _QUERIES = {
-    "org_units": "select org_code as code, parent_code from ledger.org_units where site_code = %s",
-    "energies": "select energy_code as code, unit from ledger.energies where site_code = %s",
-    "nodes": "select node_code as code from ledger.nodes where site_code = %s",
-    "equipment": "select equipment_code as code from ledger.equipment where site_code = %s",
-    "products": "select product_code as code from ledger.products where site_code = %s",
-    "meters": "select meter_code as code, energy_code, unit from ledger.meters where site_code = %s",
-    "flows": "select flow_code as code, energy_code, measured_by from ledger.flows where site_code = %s",
+    "org_units": ("org_code", "select org_code as code, parent_code from ledger.org_units"),
+    "energies": ("energy_code", "select energy_code as code, unit from ledger.energies"),
+    "nodes": ("node_code", "select node_code as code from ledger.nodes"),
+    "equipment": ("equipment_code", "select equipment_code as code from ledger.equipment"),
+    "products": ("product_code", "select product_code as code from ledger.products"),
+    "persons": ("person_code", "select person_code as code from ledger.persons"),
+    "meters": ("meter_code", "select meter_code as code, energy_code, unit from ledger.meters"),
+    "flows": ("flow_code", "select flow_code as code, energy_code, measured_by from ledger.flows"),
 }
+"""Per table that others refer to: the column of its code, and what is read of it."""
 
 _SPANS = {
     "energies": "select energy_code, valid_from::text, valid_to::text from ledger.energies where site_code = %s",
@@ -57,19 +60,40 @@ _SPANS = {
     "shifts": "select shift_code, valid_from::text, valid_to::text from ledger.shifts where site_code = %s",
     "tariffs": """select energy_code, period, start_time::text as start, valid_from::text, valid_to::text
         from ledger.tariffs where site_code = %s""",
+    "equipment_rules": """select equipment_code, valid_from::text, valid_to::text
+        from ledger.equipment_rules where site_code = %s""",
+    "jjf1051_codes": "select code, valid_from::text, valid_to::text from ledger.jjf1051_codes where site_code = %s",
 }
 
 
-def load(connection: psycopg.Connection[Any], site: str) -> Known:
-    """Read the state of a site; an unknown site knows only the reference energies."""
+def load(
+    connection: psycopg.Connection[Any],
+    site: str,
+    tables: Mapping[str, Collection[str] | None] | None = None,
+    spans: Collection[str] | None = None,
+) -> Known:
+    """Read the state of a site; an unknown site knows only the reference energies.
+
+    ``tables`` and ``spans`` limit what is read to these tables (and of a table to these codes, unless it says
+    None), for whoever checks a few rows of a large site.
+    """
     known = Known()
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute("select 1 as found from ledger.sites where site_code = %s", [site])
         known.is_registered = cursor.fetchone() is not None
-        for table, query in _QUERIES.items():
-            known.rows[table] = {row["code"]: row for row in cursor.execute(query, [site])}
+        for table, (code, query) in _QUERIES.items():
+            known.rows[table] = {}
+            if tables is not None and table not in tables:
+                continue
+            codes = tables[table] if tables is not None else None
+            statement = f"{query} where site_code = %s"
+            values: list[Any] = [site]
+            if codes is not None:
+                statement, values = f"{statement} and {code} = any(%s)", [site, sorted(codes)]
+            known.rows[table] = {row["code"]: row for row in cursor.execute(statement.encode(), values)}
         for table, query in _SPANS.items():
-            known.spans[table] = list(cursor.execute(query, [site]))
+            if spans is None or table in spans:
+                known.spans[table] = list(cursor.execute(query, [site]))
     return known
 
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from ingestion.declarations import Column, Extra, Kind, Reference, Table
 
 ZERO = Decimal(0)
+COUNT = Decimal(1_000_000)
+"""More of one thing than any plant has; a larger number is a slip."""
 
 
 def _c(name: str, *aliases: str, **options: object) -> Column:
@@ -19,6 +21,7 @@ OPEN_FROM = _c("valid_from", *VALID_FROM.aliases, kind=Kind.DATE, default="-infi
 ORG = _c("org_code", "所属单位编码", "部门编码", "单位编码", "组织编码", "用能单元编码", kind=Kind.CODE)
 EQUIPMENT = _c("equipment_code", "设备编码", "设备编号", kind=Kind.CODE)
 REMARK = _c("remark", "备注", "说明")
+RETIRED_ON = _c("retired_on", "停用日期", "退出日期", "注销日期", kind=Kind.DATE)
 LEVELS = {
     "1": ("进出用能单位", "1级", "一级", "用能单位", "I", "level1"),
     "2": ("进出主要次级用能单位", "2级", "二级", "次级用能单位", "主要次级用能单位", "II", "level2"),
@@ -91,6 +94,7 @@ ORG_UNITS = Table(
                 "team": ("班组",),
             },
         ),
+        RETIRED_ON,
     ),
     references=(Reference("parent_code", "org_units"),),
 )
@@ -142,7 +146,7 @@ CALORIFIC_VALUES = Table(
     key=("energy_code", "valid_from"),
     validity=("energy_code",),
     aliases=("热值", "低位热值", "低位发热量"),
-    references=(Reference("energy_code", "energies"),),
+    references=(Reference("energy_code", "energies", holds=False),),
     columns=(
         energy(),
         _c("valid_from", *VALID_FROM.aliases, kind=Kind.DATE, required=True),
@@ -200,6 +204,7 @@ NODES = Table(
                 "other": ("其他",),
             },
         ),
+        RETIRED_ON,
     ),
 )
 
@@ -247,5 +252,6 @@ FLOWS = Table(
         ORG,
         EQUIPMENT,
         _c("product_code", "产品编码", kind=Kind.CODE),
+        RETIRED_ON,
     ),
 )

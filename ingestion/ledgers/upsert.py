@@ -6,7 +6,6 @@ must not set the plant's day back to midnight. An empty cell is null (or the col
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,34 +20,30 @@ from ingestion.ledgers.rows import Row, Rows
 
 Connection = psycopg.Connection[Any]
 
+MERGED = ("enterprise", "more")
+"""Columns of jsonb that are merged; that of a row kept whole is replaced."""
+
 
 def upsert(connection: Connection, rows: Rows, site: str, batch_id: int, now: datetime) -> None:
     """Write the rows that stand; ``recorded_at`` and ``batch_id`` move only where content changed."""
-    if rows.table.extra is Extra.KEEP:
-        _upsert(
-            connection,
-            "other_rows",
-            ("site_code", "file", "row_key"),
-            ["row"],
-            _kept_rows(rows, site),
-            batch_id,
-            now,
-        )
-        return
-    columns = [column for column in rows.table.columns if column.name not in ("site_code", *rows.table.key)]
+    table = rows.table
+    columns = [column for column in table.columns if column.name not in ("site_code", *table.key)]
     changed = [column.stored for column in columns if column.name in rows.present]
     every = [column.stored for column in columns]
-    records = [
-        {column.stored: row.values[column.name] for column in rows.table.columns} | {"site_code": site}
-        for row in rows.good
+    records: list[dict[str, Any]] = [
+        {column.stored: row.values[column.name] for column in table.columns} | {"site_code": site} for row in rows.good
     ]
-    if rows.table.extra is Extra.ENTERPRISE:
-        every.append("enterprise")
+    key = [table.column(name).stored for name in table.key if name != "site_code"]
+    if table.extra_target:
+        every.append(table.extra_target)
+        changed.append(table.extra_target)
         for record, row in zip(records, rows.good, strict=True):
-            record["enterprise"] = {name: cell or None for name, cell in row.extra.items()}  # type: ignore[assignment]
-        changed.append("enterprise")
-    key = [rows.table.column(name).stored for name in rows.table.key if name != "site_code"]
-    _upsert(connection, rows.table.target, ("site_code", *key), changed, records, batch_id, now, every)
+            record[table.extra_target] = {name: cell or None for name, cell in row.extra.items()}
+    if table.extra is Extra.KEEP:
+        key.insert(0, "file")
+        for record in records:
+            record["file"] = table.name
+    _upsert(connection, table.target, ("site_code", *key), changed, records, batch_id, now, every)
 
 
 def _upsert(
@@ -59,11 +54,11 @@ def _upsert(
     records: list[dict[str, Any]],
     batch_id: int,
     now: datetime,
-    every: Sequence[str] | None = None,
+    every: Sequence[str],
 ) -> None:
     if not records:
         return
-    columns = [*key, *(changed if every is None else every)]
+    columns = [*key, *every]
     target = sql.Identifier("ledger", table)
 
     def names(prefix: str, wanted: Sequence[str]) -> sql.Composed:
@@ -98,25 +93,12 @@ def _upsert(
 
 
 def _value(prefix: str, name: str, kept: str | None = None) -> sql.Composable:
-    """A column of the new row; the enterprise record is merged field by field, null clears a field."""
-    if name != "enterprise":
+    """A column of the new row; what stands beside the columns is merged field by field, null clears a field."""
+    if name not in MERGED:
         return sql.Identifier(prefix, name)
     if kept is None:
         return sql.SQL("jsonb_strip_nulls({})").format(sql.Identifier(prefix, name))
     return sql.SQL("jsonb_strip_nulls({} || {})").format(sql.Identifier(kept, name), sql.Identifier(prefix, name))
-
-
-def _kept_rows(rows: Rows, site: str) -> list[dict[str, Any]]:
-    """Whole rows, keyed by their first column where it is a key, else by their content."""
-    contents = [{name: cell or None for name, cell in row.extra.items()} for row in rows.good]
-    firsts = [next(iter(content.values()), None) for content in contents]
-    is_key = all(firsts) and len(set(firsts)) == len(firsts)
-    records: dict[str, dict[str, Any]] = {}
-    for content, first in zip(contents, firsts, strict=True):
-        written = json.dumps(content, ensure_ascii=False, sort_keys=True)
-        key = str(first) if is_key else hashlib.sha256(written.encode()).hexdigest()
-        records[key] = {"site_code": site, "file": rows.table.name, "row_key": key, "row": content}
-    return list(records.values())
 
 
 def replace_terms(connection: Connection, rows: Rows, site: str, meter_codes: set[str]) -> None:

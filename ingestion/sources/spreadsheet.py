@@ -37,8 +37,10 @@ class Workbook:
         self.path = path
         self.name = name
 
-    def check(self) -> None:
+    def check(self, file_bytes: int | None = None, unpacked_bytes: int | None = None) -> None:
         """Refuse what is truncated, corrupt, encrypted, or unpacks to far more than a plant sends."""
+        file_bytes = FILE_BYTES if file_bytes is None else file_bytes
+        unpacked_bytes = UNPACKED_BYTES if unpacked_bytes is None else unpacked_bytes
         try:
             size = self.path.stat().st_size
             with self.path.open("rb") as file:
@@ -51,13 +53,13 @@ class Workbook:
                 self.name,
                 detail="旧格式 .xls 或带密码的工作簿，请另存为不带密码的 .xlsx",
             )
-        if size > FILE_BYTES:
-            raise FileRefused(Reason.FILE_TOO_LARGE, self.name, detail=f"工作簿超过 {FILE_BYTES >> 20} MiB")
+        if size > file_bytes:
+            raise FileRefused(Reason.FILE_TOO_LARGE, self.name, detail=f"工作簿超过 {file_bytes >> 20} MiB")
         try:
             with zipfile.ZipFile(self.path) as archive:
                 unpacked = sum(entry.file_size for entry in archive.infolist())
-                if unpacked > UNPACKED_BYTES:
-                    detail = f"解压后 {unpacked >> 20} MiB，超过 {UNPACKED_BYTES >> 20} MiB"
+                if unpacked > unpacked_bytes:
+                    detail = f"解压后 {unpacked >> 20} MiB，超过 {unpacked_bytes >> 20} MiB"
                     raise FileRefused(Reason.FILE_TOO_LARGE, self.name, detail=detail)
                 broken = archive.testzip()
         except zipfile.BadZipFile as error:

@@ -23,8 +23,7 @@ from plugins.operations import passes
 
 log = logging.getLogger(__name__)
 
-LOCK_KEY = 0x6E656E67
-"""Key of the advisory lock, the letters "neng"; nothing else in the warehouse locks by it."""
+LOCK_KEY = warehouse.LOCK_KEY
 
 DBT_TIMEOUT_SECONDS = 4 * 3600
 KEPT_LOGS = 60

@@ -20,6 +20,7 @@ COMMANDS = {
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
     "rebuild": ("plugins.operations.rebuild:rebuild", "Compute the marts of some days, or of all, anew."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
+    "ledger": ("plugins.operations.ledger:ledger", "Show, export and import ledgers as workbooks."),
     "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""

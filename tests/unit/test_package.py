@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from ingestion import package as packages
+from ingestion.ledgers.metering import METERS
 from ingestion.package import PackageError, open_package
 from ingestion.reasons import FileRefused, Reason
 from ingestion.sources import spreadsheet
@@ -196,7 +197,7 @@ def test_readings_sheets_are_read_in_columns(tmp_path: Path, monkeypatch: pytest
     [("meters_half_written.csv", Reason.FILE_TRUNCATED), ("meters_open_quote.csv", Reason.FILE_TRUNCATED)],
 )
 def test_truncated_ledgers_are_refused_whole(name: str, reason: Reason) -> None:
-    file = packages.PackageFile(name, packages.TABLES[7], FIXTURES / name)
+    file = packages.PackageFile(name, METERS, FIXTURES / name)
     assert file.table.name == "meters"
     with pytest.raises(FileRefused) as caught:
         file.read_cells()
@@ -204,12 +205,11 @@ def test_truncated_ledgers_are_refused_whole(name: str, reason: Reason) -> None:
 
 
 def test_a_ledger_needs_no_final_newline_and_may_carry_a_title() -> None:
-    meters = packages.TABLES[7]
-    plain, _ = packages.PackageFile("m", meters, FIXTURES / "meters_no_final_newline.csv").read_cells()
+    plain, _ = packages.PackageFile("m", METERS, FIXTURES / "meters_no_final_newline.csv").read_cells()
     assert plain.rows == [(2, ["M-1", "a", "electricity", "register", "kWh"])]
-    form, _ = packages.PackageFile("m", meters, FIXTURES / "meters_form_a1_gbk.csv").read_cells()
+    form, _ = packages.PackageFile("m", METERS, FIXTURES / "meters_form_a1_gbk.csv").read_cells()
     assert form.rows == [(3, ["1", "M-1", "进线电能表", "electricity", "累计值", "kWh"])]
-    ragged, _ = packages.PackageFile("m", meters, FIXTURES / "meters_ragged.csv").read_cells()
+    ragged, _ = packages.PackageFile("m", METERS, FIXTURES / "meters_ragged.csv").read_cells()
     assert [line for line, _ in ragged.rows] == [2, 3, 4]
 
 

@@ -9,3 +9,4 @@ select
     new_multiplier,
     new_register_max
 from {{ source('ledger', 'meter_events') }}
+where retired_on is null  -- the others were mistakes
