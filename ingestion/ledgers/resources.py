@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ingestion.declarations import Extra, Kind, Reference, Table
-from ingestion.ledgers import equipment, metering, tables
+from ingestion.ledgers import equipment, metering, requirements, tables
 from ingestion.ledgers.tables import REMARK, RETIRED_ON, _c, energy
 
 PERSONS = Table(
@@ -187,6 +187,7 @@ ALL: tuple[Table, ...] = (
     metering.METER_EVENTS,
     metering.VERIFICATIONS,
     metering.JJF1051_CODES,
+    requirements.METERING_REQUIREMENTS,
     equipment.EQUIPMENT_RULES,
     equipment.INSPECTIONS,
     PERSONS,

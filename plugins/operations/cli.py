@@ -20,6 +20,7 @@ COMMANDS = {
     "load": ("plugins.operations.load:load", "Import a plant package and run the pipeline over it."),
     "rebuild": ("plugins.operations.rebuild:rebuild", "Compute the marts of some days, or of all, anew."),
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
+    "remind": ("plugins.metering.commands:remind", "Tell what falls due: calibrations, certificates."),
     "ledger": ("plugins.operations.ledger:ledger", "Show, export and import ledgers as workbooks."),
     "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
 }

@@ -26,6 +26,8 @@ OPTIONS = {
     "NENGDUAN_RETENTION_MONTHS": "Whole months of readings kept, 6 at least; figures are kept for ever. Empty: 36.",
     "NENGDUAN_RETENTION_ACTION": "What becomes of a month of readings after that: detach (it moves to schema "
     "`archive`) or drop. Empty: detach.",
+    "NENGDUAN_REMINDER_EMAILS": "Addresses that are mailed what falls due in metering management, separated by "
+    "commas; needs Airflow's connection smtp_default. Empty: nobody.",
     "NENGDUAN_POSTGRES_SHARED_BUFFERS": "PostgreSQL's own cache, about a fifth of the memory. Empty: 1GB.",
     "NENGDUAN_AIRFLOW_PARALLELISM": "Tasks at once: of the installation, and of each worker. Empty: 8.",
     "NENGDUAN_AIRFLOW_EXECUTOR": "Empty: LocalExecutor, tasks run beside the scheduler. CeleryExecutor: on "

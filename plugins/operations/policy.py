@@ -20,6 +20,9 @@ NIGHT = "30 3 * * *"
 REBUILD = "0 3 * * *"
 """When the day before is computed anew: it is over, and its last readings have come."""
 
+MORNING = "0 8 * * *"
+"""When people are reminded of what falls due, local time: as they come to work."""
+
 DEFAULT_ARGS: dict[str, Any] = {
     "owner": OWNER,
     "retries": 2,

@@ -21,6 +21,7 @@ class Layer(StrEnum):
     INGEST = "layer/ingest"
     MARTS = "layer/marts"
     UPKEEP = "layer/upkeep"
+    NOTICE = "layer/notice"
 
 
 class Impact(StrEnum):

@@ -23,14 +23,18 @@ class LazyApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is None:
             self._app = self._make()
-        await self._app(scope, receive, send)
+        # Addresses are made from our own routes, below the path where Airflow has mounted us.
+        own = {key: value for key, value in scope.items() if key != "router"}
+        await self._app(own | {"app_root_path": scope.get("root_path", "")}, receive, send)
 
 
 def guard(content_security_policy: str) -> Any:
     """The middleware that lets only Airflow's users in; for ``Starlette(middleware=[…])`` and FastAPI alike.
 
     401 without a valid login, 403 without the right, 404 for
-    hidden files. Answers are not for shared caches and carry the content security policy.
+    hidden files. Answers are not for shared caches and carry the content security policy, unless they have a
+    stricter one of their own. ``request.state`` tells what runs behind: ``user_name``, ``workbench_path``, and
+    ``visitor``, which looks up the workbench's roles when a page asks for them.
     """
     from starlette.middleware import Middleware
     from starlette.middleware.base import BaseHTTPMiddleware
@@ -38,22 +42,25 @@ def guard(content_security_policy: str) -> Any:
     async def only_users(request: Any, call_next: Any) -> Any:
         from starlette.responses import PlainTextResponse
 
-        refusal = await refused(request)
+        user, refusal = await recognised(request)
         if refusal is not None:
             return refusal
+        request.state.user_name = user.get_name()
+        request.state.workbench_path = request.scope.get("root_path", "")
+        request.state.visitor = lambda: _visitor(user)
         if request.url.path.rsplit("/", 1)[-1].startswith("."):
             return PlainTextResponse("Not Found", status_code=404)
         response = await call_next(request)
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Content-Security-Policy"] = content_security_policy
+        response.headers.setdefault("Content-Security-Policy", content_security_policy)
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
     return Middleware(BaseHTTPMiddleware, dispatch=only_users)
 
 
-async def refused(request: Any) -> Any | None:
-    """The answer to whoever may not look; None for a user who may."""
+async def recognised(request: Any) -> tuple[Any, Any | None]:
+    """The user, and the answer to whoever may not look (None for a user who may)."""
     from airflow.api_fastapi.app import get_auth_manager
     from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_TOKEN
     from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
@@ -66,7 +73,21 @@ async def refused(request: Any) -> Any | None:
     try:
         user = await resolve_user_from_token(token)
     except HTTPException:
-        return PlainTextResponse("请先登录 Airflow。", status_code=401)
+        return None, PlainTextResponse("请先登录 Airflow。", status_code=401)
     if not get_auth_manager().is_authorized_view(access_view=AccessView.WEBSITE, user=user):
-        return PlainTextResponse("没有查看权限。", status_code=403)
-    return None
+        return user, PlainTextResponse("没有查看权限。", status_code=403)
+    return user, None
+
+
+async def _visitor(user: Any) -> Any:
+    """The user's roles at the workbench, as they are now: what is revoked is gone at the next click."""
+    from starlette.concurrency import run_in_threadpool
+
+    from ingestion import warehouse
+    from plugins.workbench import roles
+
+    def look_up() -> roles.Visitor:
+        with warehouse.connect("keep", autocommit=True) as connection:
+            return roles.visitor(user, connection)
+
+    return await run_in_threadpool(look_up)

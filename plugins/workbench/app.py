@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from jinja2 import Environment
 
+    from plugins.workbench.roles import Visitor
+
 FOLDER = Path(__file__).parent
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
@@ -31,26 +33,33 @@ class Workbench(LazyApp):
 
 def pages() -> list[Any]:
     """The modules of the pages, in the order of the navigation."""
-    from plugins.workbench.pages import tracing
+    from plugins.workbench.pages import due, grants, ledgers, messages, tracing
 
-    return [tracing]
+    return [ledgers, due, messages, tracing, grants]
 
 
 def make_app() -> FastAPI:
     """Every page, the style sheet, and the guard before all of them; no page that describes the API."""
     from fastapi import FastAPI
+    from starlette.exceptions import HTTPException
+    from starlette.middleware import Middleware
     from starlette.responses import RedirectResponse
     from starlette.staticfiles import StaticFiles
+
+    from plugins.workbench.csrf import CsrfMiddleware
+    from plugins.workbench.ledgers.site import make_site
 
     app = FastAPI(
         title="工作台",
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        middleware=[guard(CONTENT_SECURITY_POLICY)],
+        middleware=[guard(CONTENT_SECURITY_POLICY), Middleware(CsrfMiddleware, secret_key=secret_key())],
     )
+    app.add_exception_handler(HTTPException, _refusal)
     modules = pages()
     app.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    app.mount("/ledgers/{site}", make_site(secret_key()), name="ledgers")
     for module in modules:
         app.include_router(module.router)
     first = modules[0].PATH.lstrip("/")
@@ -62,9 +71,29 @@ def make_app() -> FastAPI:
     return app
 
 
-def render(template: str, path: str, **values: Any) -> str:
+def _refusal(_: Any, error: Any) -> Any:
+    """A refusal as a sentence, which is what a person can read."""
+    from starlette.responses import PlainTextResponse
+
+    return PlainTextResponse(str(error.detail), error.status_code, headers=error.headers)
+
+
+def secret_key() -> str:
+    """Signs the workbench's cookies; made of Airflow's own key, so that it is the same in all its processes."""
+    import hashlib
+
+    from airflow.configuration import conf
+
+    return hashlib.sha256(b"workbench:" + conf.get("api", "secret_key").encode()).hexdigest()
+
+
+def render(template: str, path: str, *, visitor: Visitor, **values: Any) -> str:
     """A page in the layout; ``path`` is the page's own, so that the navigation shows where one is."""
-    navigation = [(module.TITLE, module.PATH.lstrip("/"), path == module.PATH) for module in pages()]
+    navigation = [
+        (module.TITLE, module.PATH.lstrip("/"), path == module.PATH)
+        for module in pages()
+        if visitor.is_admin or not getattr(module, "IS_FOR_ADMINS", False)
+    ]
     return environment().get_template(template).render(navigation=navigation, **values)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 INGEST = {"import_ledgers": LEDGERS, "ingest_erp": ERP, "ingest_readings": READINGS}
-DAG_IDS = {*INGEST, "build_marts", "maintain_warehouse", "rebuild_marts"}
+DAG_IDS = {*INGEST, "announce_edits", "build_marts", "maintain_warehouse", "rebuild_marts", "remind_calibration"}
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
 
 
@@ -111,6 +111,17 @@ def test_a_night_recomputes_the_day_before_and_a_backfill_any_day(dag_bag: DagBa
         run.run_after.astimezone(zone).date() == day + timedelta(days=1) for run, day in zip(runs, days, strict=True)
     )
     assert {task.task_id: task.outlets for task in dag.tasks} == {"rebuild": []}
+
+
+def test_people_are_reminded_every_morning_of_the_plant(dag_bag: DagBag) -> None:
+    dag = dag_bag.dags["remind_calibration"]
+    assert dag.schedule == "0 8 * * *"
+    assert str(dag.timezone) == "Asia/Shanghai"
+    assert {task.task_id: set(task.downstream_task_ids) for task in dag.tasks} == {
+        "remind": {"send"},
+        "send": set(),
+        "raise_findings": set(),
+    }
 
 
 def test_every_asset_that_a_dag_waits_for_is_made_by_another(dag_bag: DagBag) -> None:

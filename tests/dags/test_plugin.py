@@ -31,7 +31,7 @@ def login(monkeypatch: pytest.MonkeyPatch) -> None:
         async def get_user_from_token(self, token: str) -> SimpleNamespace:
             if not token.startswith(TOKEN):
                 raise jwt.InvalidTokenError("no such token")
-            return SimpleNamespace(may_look=token == TOKEN)
+            return SimpleNamespace(may_look=token == TOKEN, role="admin", get_name=lambda: "王工")
 
         def is_authorized_view(self, *, access_view: object, user: SimpleNamespace) -> bool:
             return bool(user.may_look)
@@ -103,13 +103,15 @@ def routes_of(app: Any, prefix: str = "") -> set[str]:
     found = set()
     for route in app.routes:
         path = prefix + route.path
-        found.add(f"{path}/workbench.css" if isinstance(route, Mount) else path.replace("{form}", "json"))
+        if isinstance(route, Mount):
+            path = path.replace("{site}", "S1") + ("/workbench.css" if path == "/static" else "/meters/list")
+        found.add(path.replace("{form}", "json"))
     return found
 
 
 def test_no_route_of_the_workbench_answers_without_login(workbench: TestClient) -> None:
     paths = routes_of(make_app())
-    assert paths >= {"/", "/trace", "/trace.json", "/static/workbench.css"}
+    assert paths >= {"/", "/trace", "/trace.json", "/roles", "/ledgers/S1/meters/list", "/static/workbench.css"}
     for path in (*paths, "/missing", "/docs", "/openapi.json"):
         for method in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"):
             assert workbench.request(method, f".{path}").status_code == 401, (method, path)
@@ -122,7 +124,7 @@ def test_no_route_of_the_workbench_answers_without_login(workbench: TestClient) 
 def test_with_login_the_workbench_opens_and_describes_no_api(workbench: TestClient) -> None:
     workbench.headers["Authorization"] = f"Bearer {TOKEN}"
     home = workbench.get("./")
-    assert (home.status_code, home.headers["location"]) == (307, "trace")
+    assert (home.status_code, home.headers["location"]) == (307, "ledgers")
     style = workbench.get("./static/workbench.css")
     assert style.status_code == 200
     policy = style.headers["content-security-policy"]

@@ -57,6 +57,8 @@ def test_marts_are_the_contract(manifest: dict[str, Any]) -> None:
         *("comprehensive_energy", "comprehensive_energy_composition", "reading_events"),
         *("dim_sites", "dim_energies", "dim_energy_coefficients", "dim_flows", "dim_meters"),
         *("dim_org_units", "dim_equipment"),
+        *("meter_status", "calibration_due", "certificate_due", "equipping_rate", "meter_statistics"),
+        *("equipment_efficiency", "equipment_checks"),
         *("closed_energy_monthly", "closed_performance", "closed_comprehensive_energy"),
         *("closed_comprehensive_energy_composition", "closed_period_differences", "period_versions"),
     }
@@ -155,7 +157,7 @@ def test_only_staging_reads_sources_and_only_the_schemas_we_write(manifest: dict
 def test_staging_models_are_named_for_their_source(manifest: dict[str, Any]) -> None:
     for model in models(manifest, "staging"):
         system = model["path"].split("/")[1]
-        assert re.fullmatch(rf"stg_{system}__[a-z_]+", model["name"]), model["name"]
+        assert re.fullmatch(rf"stg_{system}__[a-z0-9_]+", model["name"]), model["name"]
         assert model["config"]["materialized"] == "view", model["name"]
 
 

@@ -52,7 +52,7 @@ def test_a_reader_traces_a_figure_to_its_file(page: Page, running_platform: Plat
         ).fetchone()
     assert row is not None
     month, quantity = row
-    page.goto(f"{running_platform.settings.airflow_url}{PATH}")
+    page.goto(f"{running_platform.settings.airflow_url}{PATH}trace")
     expect(page).to_have_title("数据追溯 · 能端")
     page.get_by_label("数据", exact=True).fill("type:electricity")
     page.get_by_label("期间", exact=True).fill(month)

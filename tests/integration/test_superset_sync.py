@@ -180,7 +180,7 @@ def test_sync_twice_is_the_same_as_once(superset: Settings) -> None:
     with _client(superset) as client:
         assert _state(superset, client) == before
     assert first == second
-    assert list(second.dashboards) == ["能耗实绩"]
+    assert list(second.dashboards) == ["能耗实绩", "重点用能设备", "计量管理"]
     assert second.charts == sum(path.startswith("charts/") for path in files.read())
 
 
@@ -238,3 +238,49 @@ def test_a_viewer_sees_figures_and_may_do_nothing_else(superset: Settings) -> No
         for attempt in forbidden:
             with pytest.raises(SupersetError, match=re.compile(r"answered (401|403|404)")):
                 attempt()
+
+
+METERING = (
+    *("meter_status", "calibration_due", "equipping_rate", "meter_statistics", "certificate_due"),
+    *("equipment_efficiency", "equipment_checks"),
+)
+
+
+def test_a_viewer_reads_metering_and_equipment(superset: Settings) -> None:
+    """Every chart over these datasets asks for columns and metrics that Superset can give."""
+    with warehouse.connect("ingest") as connection:
+        connection.execute(
+            "insert into ledger.meters (site_code, meter_code, name, energy_code, reading_kind, unit, batch_id)"
+            " values ('S1', 'M1', '电表', 'electricity', 'register', 'kWh', 1)"
+        )
+    sync(superset)
+    assets = files.read()
+    asked = 0
+    with (
+        _client(superset) as admin,
+        SupersetClient(
+            superset.superset_url, VIEWER_USER, superset.secrets["NENGDUAN_SUPERSET_VIEWER_PASSWORD"]
+        ) as viewer,
+    ):
+        for name in METERING:
+            path = f"datasets/warehouse/{name}.yaml"
+            dataset_id = admin.get(f"/api/v1/dataset/{files.uuid_of(path)}")["id"]
+            for chart in (one for one in assets.values() if one.get("dataset_uuid") == assets[path]["uuid"]):
+                params = chart["params"]
+                x_axis = params.get("x_axis")
+                query = {
+                    "columns": params.get("all_columns") or [*params.get("groupby", []), *([x_axis] if x_axis else [])],
+                    "metrics": params.get("metrics") or ([params["metric"]] if "metric" in params else []),
+                    "filters": [],
+                }
+                body = {"datasource": {"id": dataset_id, "type": "table"}, "queries": [query]}
+                answer = viewer.post("/api/v1/chart/data", body | {"result_type": "full", "result_format": "json"})
+                assert answer["result"][0]["status"] == "success", (chart["slice_name"], answer)
+                asked += 1
+                if chart["slice_name"] == "检定/校准到期清单":
+                    (row,) = answer["result"][0]["data"]
+                    assert (row["due_step_name"], row["calibration_reason"]) == (
+                        "到期日不明",
+                        "没有检定/校准记录，也没有下次检定日期",
+                    )
+    assert asked == 20

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import psycopg
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, HTTPException, Query
 from starlette.responses import HTMLResponse, Response
 
 from plugins.workbench.app import render
+from plugins.workbench.roles import Visitor
 from plugins.workbench.trace import queries, walk
 from plugins.workbench.trace import render as rendering
 from plugins.workbench.trace.steps import STEPS, Step, Trace
+from plugins.workbench.visits import Visiting
 
 TITLE = "数据追溯"
 PATH = "/trace"
@@ -31,13 +33,20 @@ Flag = Annotated[bool, Query(alias="all")]
 
 @router.get(PATH)
 def page(
-    site: Text = "", figure: Text = "", period: Text = "", meter: Text = "", depth: Text = "", is_all: Flag = False
+    visitor: Visiting,
+    site: Text = "",
+    figure: Text = "",
+    period: Text = "",
+    meter: Text = "",
+    depth: Text = "",
+    is_all: Flag = False,
 ) -> HTMLResponse:
     """The form, and below it the walk for what the address asks; 404 for a name that does not exist."""
     asked = {"site": site.strip(), "figure": figure.strip(), "period": period.strip(), "meter": meter.strip()}
     trace, error, status = None, None, 200
+    _demand(visitor, asked["site"])
     with walk.reading(TIMEOUT_SECONDS) as connection:
-        sites = walk.sites(connection)
+        sites = {code: name for code, name in _sites(connection).items() if visitor.reads(code).is_everything}
         if not asked["site"] and len(sites) == 1:
             asked["site"] = next(iter(sites))
         known = walk.known_figures(connection, asked["site"]) if asked["site"] in sites else {}
@@ -48,6 +57,7 @@ def page(
     content = render(
         "trace.html",
         PATH,
+        visitor=visitor,
         asked=asked,
         sites=sites,
         figures=known,
@@ -64,6 +74,7 @@ def page(
 
 @router.get(PATH + ".{form}")
 def download(
+    visitor: Visiting,
     form: str,
     site: Text = "",
     figure: Text = "",
@@ -76,6 +87,7 @@ def download(
     if form not in MEDIA_TYPES:
         return Response("没有这种格式；有 json 和 csv。", 404, media_type="text/plain; charset=utf-8")
     asked = {"site": site.strip(), "figure": figure.strip(), "period": period.strip(), "meter": meter.strip()}
+    _demand(visitor, asked["site"])
     with walk.reading(TIMEOUT_SECONDS) as connection:
         trace, error, status = _walk(connection, asked, depth, is_all)
     if trace is None:
@@ -86,6 +98,20 @@ def download(
         media_type=MEDIA_TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="trace.{form}"'},
     )
+
+
+def _sites(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """Every site that has figures; 503 before the first build."""
+    try:
+        return walk.sites(connection)
+    except psycopg.errors.UndefinedTable as error:
+        raise HTTPException(503, "还没有计算过，请等数据导入后的第一次计算完成。") from error
+
+
+def _demand(visitor: Visitor, site: str) -> None:
+    """403 for who has no role at the site, or none over the whole of it: a figure is the whole site's."""
+    if site and not visitor.reads(site).is_everything:
+        raise HTTPException(403, "没有查看这个企业数据的权限。")
 
 
 def _walk(

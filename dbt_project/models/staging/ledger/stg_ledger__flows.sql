@@ -9,5 +9,6 @@ select
     measured_by,
     org_code,
     equipment_code,
-    product_code
+    product_code,
+    retired_on
 from {{ source('ledger', 'flows') }}

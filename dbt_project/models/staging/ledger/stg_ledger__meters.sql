@@ -11,5 +11,19 @@ select
     interval_label,
     max_per_hour,
     level,
-    location
+    location,
+    org_code,
+    equipment_code,
+    jjf1051_code,
+    grade,
+    accuracy_class,
+    connected_system,
+    status,
+    status_since,
+    calibration_state,
+    calibration_org,
+    calibration_cycle_months,
+    last_calibrated_on,
+    next_calibration_on,
+    uncalibrated_reason
 from {{ source('ledger', 'meters') }}

@@ -1,0 +1,19 @@
+select
+    site_code,
+    equipment_code,
+    valid_from,
+    valid_to,
+    flow_code,
+    output_flow_code,
+    product_code,
+    running_above_kw,
+    idle_above_kw,
+    standby_above_kw,
+    hysteresis_kw,
+    rated_value,
+    standard_value,
+    value_kind,
+    value_unit,
+    standard,
+    clause
+from {{ source('ledger', 'equipment_rules') }}
