@@ -12,31 +12,37 @@ judged as materialized (
     select * from windows where is_judged
 ),
 
+-- Window by window: an aggregate of its own lets the planner carry the window's number down to its readings. Joined,
+-- the spans of every window would be worked out (23 s for three million readings, for the sake of 50 windows).
 spans as (
     select
         judged.site_code,
         judged.meter_code,
-        sum(
-            case
-                when spans.starts_us >= judged.emit_from_us and spans.ends_us <= judged.emit_to_us then spans.quantity
-                else
-                    spans.quantity
-                    * (least(spans.ends_us, judged.emit_to_us) - greatest(spans.starts_us, judged.emit_from_us))
-                    / (spans.ends_us - spans.starts_us)
-            end
-        ) as span_quantity
+        sum(inside.quantity) as span_quantity
     from judged
     cross join lateral (
-        select * from intermediate.int_meters__spans as inside
-        where inside.site_code = judged.site_code and inside.window_number = judged.window_number
-    ) as spans
-    where
-        spans.quantity is not null
-        and spans.starts_us < judged.emit_to_us
-        and (
-            spans.ends_us > judged.emit_from_us
-            or (spans.ends_us = spans.starts_us and spans.starts_us >= judged.emit_from_us)
-        )
+        select
+            sum(
+                case
+                    when spans.starts_us >= judged.emit_from_us and spans.ends_us <= judged.emit_to_us
+                        then spans.quantity
+                    else
+                        spans.quantity
+                        * (least(spans.ends_us, judged.emit_to_us) - greatest(spans.starts_us, judged.emit_from_us))
+                        / (spans.ends_us - spans.starts_us)
+                end
+            ) as quantity
+        from intermediate.int_meters__spans as spans
+        where
+            spans.site_code = judged.site_code
+            and spans.window_number = judged.window_number
+            and spans.quantity is not null
+            and spans.starts_us < judged.emit_to_us
+            and (
+                spans.ends_us > judged.emit_from_us
+                or (spans.ends_us = spans.starts_us and spans.starts_us >= judged.emit_from_us)
+            )
+    ) as inside
     group by judged.site_code, judged.meter_code
 ),
 

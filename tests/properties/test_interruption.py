@@ -278,7 +278,10 @@ def test_processes_side_by_side_end_in_the_tables_of_one_also_when_one_is_killed
         builds.build()
         land_readings(disturbed, disturbed.readings, steps.NOW)
         killed = start_side_by_side(tmp_path)
-        wait_for(lambda: bool(colleagues(killed)) and sessions("query ~ 'insert into' and state = 'active'") > 0, "a fact being written")
+        wait_for(
+            lambda: bool(colleagues(killed)) and sessions("query ~ 'insert into' and state = 'active'") > 0,
+            "a fact being written",
+        )
         for one in colleagues(killed):
             one.kill()
         output = killed.communicate(timeout=PATIENCE_SECONDS)[0]
