@@ -41,7 +41,8 @@
         group by site_code, {{ code }}
     ),
 
-    backlog as (
+    -- Worked out once, whatever the planner believes of a table that was empty a moment ago.
+    backlog as materialized (
         select
             sum(mark_days) as mark_days,
             coalesce(
