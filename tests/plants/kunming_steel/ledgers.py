@@ -11,7 +11,7 @@ from tests.plants.kunming_steel.window import Window
 Row = dict[str, str]
 TEMPLATES = Path(__file__).with_name("ledgers")
 REAL_METER = "M-E-001"
-STATIC_LEDGERS = ("site", "org_units", "energies", "nodes", "equipment", "persons", "products", "shifts")
+STATIC_LEDGERS = ("site", "org_units", "energies", "nodes", "equipment", "motors", "persons", "products", "shifts")
 
 # Columns of 表A.1 that a type of meter has in common. All of it is synthetic.
 METER_TYPES: dict[str, Row] = {
@@ -101,11 +101,14 @@ def write_ledgers(folder: Path, window: Window, meters: Collection[str], events:
     for name in STATIC_LEDGERS:
         # Excel on a Chinese machine writes its UTF-8 with a BOM.
         write_table(folder / f"{name}.csv", template(name), encoding="utf-8-sig" if name == "persons" else "utf-8")
-    write_table(
-        folder / "meters.csv",
-        [_meter(row, window) for row in template("meters") if row["meter_code"] in meters],
-    )
-    write_table(folder / "flows.csv", [row for row in template("flows") if measuring(row) <= set(meters)])
+    instruments = [_meter(row, window) for row in template("meters") if row["meter_code"] in meters]
+    write_table(folder / "meters.csv", instruments)
+    write_table(folder / "verifications.csv", [_verification(row) for row in instruments if row["last_calibrated_on"]])
+    flows = [row for row in template("flows") if measuring(row) <= set(meters)]
+    write_table(folder / "flows.csv", flows)
+    codes = {row["flow_code"] for row in flows} | {""}
+    rules = [row for row in template("equipment_rules") if {row["flow_code"], row["output_flow_code"]} <= codes]
+    write_table(folder / "equipment_rules.csv", rules)
     write_table(folder / "calorific_values.csv", _calorific_values(window))
     write_table(folder / "tariffs.csv", _tariffs(window))
     rows = list(events)
@@ -145,6 +148,20 @@ def _meter(row: Row, window: Window) -> Row:
         "last_calibrated_on": "" if is_uncalibrated else last.isoformat(),
         "next_calibration_on": "" if is_uncalibrated else _months_later(last, cycle).isoformat(),
         "uncalibrated_reason": UNCALIBRATED_METERS.get(code, ""),
+    }
+
+
+def _verification(meter: Row) -> Row:
+    """The certificate behind a meter's last calibration."""
+    return {
+        "meter_code": meter["meter_code"],
+        "verified_on": meter["last_calibrated_on"],
+        "kind": "verification",
+        "organisation": meter["calibration_org"],
+        "certificate_no": f"SYN-{meter['meter_code']}-{meter['last_calibrated_on'][:4]}",
+        "result": "qualified",
+        "valid_to": meter["next_calibration_on"],
+        "remark": "合成数据",
     }
 
 
