@@ -21,12 +21,12 @@ select
             then (
                 select
                     jsonb_agg(
-                        finding
+                        one.finding
                         order by
-                            (finding ->> 'at_us')::bigint,
-                            finding ->> 'kind',
-                            (finding ->> 'from_value')::numeric,
-                            (finding ->> 'value')::numeric
+                            (one.finding ->> 'at_us')::bigint,
+                            one.finding ->> 'kind',
+                            (one.finding ->> 'from_value')::numeric,
+                            (one.finding ->> 'value')::numeric
                     )
                 from jsonb_array_elements(hours.findings) as one (finding)
             )
