@@ -76,11 +76,16 @@ def count_open(connection: Connection) -> int:
 
 
 def count_open_meter_days(connection: Connection) -> float:
-    """How many days of meters a build has to work off; a mark over everything counts as a year."""
+    """How many days of meters a build has to work off; no mark counts for more days than there are readings of."""
     row = connection.execute(
-        """select coalesce(sum(least(extract(epoch from ends_at - starts_at) / 86400, 365)), 0)
-        from ops.dirty_meters where batch_id is null or exists (
-            select 1 from ops.batches where batches.batch_id = dirty_meters.batch_id and batches.status = 'accepted'
+        """with known as (
+            select extract(epoch from max(last_read_at) - min(first_read_at)) / 86400 + 1 as days
+            from ops.batches where kind = 'readings' and status = 'accepted'
+        )
+        select coalesce(sum(least(extract(epoch from marks.ends_at - marks.starts_at) / 86400, known.days)), 0)
+        from ops.dirty_meters as marks cross join known
+        where marks.batch_id is null or exists (
+            select 1 from ops.batches where batches.batch_id = marks.batch_id and batches.status = 'accepted'
         )"""
     ).fetchone()
     return float(row[0]) if row else 0.0

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from plugins.operations import passes
+
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = ROOT / "dbt_project"
 SCHEMAS_READ = {"ledger", "raw", "ops"}
@@ -145,6 +147,31 @@ def test_what_a_fact_holds_it_deletes_first_or_compares_with(manifest: dict[str,
             deletes = [hook for hook in model["config"]["pre-hook"] if "delete" in hook["sql"].lower()]
             is_compared = "except" in model["raw_code"].lower()
             assert deletes or is_compared, model["name"]
+
+
+def test_no_fact_reads_one_of_a_later_stage(manifest: dict[str, Any]) -> None:
+    """Stages run one after the other when several processes build: all that a fact reads has to stand by then."""
+    nodes = {node["unique_id"]: node for node in models(manifest)}
+    stage = {}
+    for name, node in nodes.items():
+        if node["config"]["materialized"] == "fact":
+            [tag] = [one for one in node["tags"] if one in passes.STAGES]
+            stage[name] = passes.STAGES.index(tag)
+
+    def facts_above(name: str) -> set[str]:
+        above: set[str] = set()
+        for parent in nodes[name]["depends_on"]["nodes"]:
+            if parent in nodes:
+                above |= {parent} if parent in stage else facts_above(parent)
+        return above
+
+    wrong = [
+        f"{nodes[name]['name']} reads {nodes[parent]['name']}"
+        for name in stage
+        for parent in facts_above(name)
+        if stage[parent] > stage[name]
+    ]
+    assert wrong == []
 
 
 def test_only_staging_reads_sources_and_only_the_schemas_we_write(manifest: dict[str, Any]) -> None:

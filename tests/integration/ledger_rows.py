@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 
 from ingestion.declarations import Column, Extra, Kind, Table
 from ingestion.ledgers.enterprise import FIELDS
@@ -59,7 +60,8 @@ def _value(column: Column, place: int, is_key: bool, chance: random.Random) -> s
     if column.kind is Kind.TEXT:
         return f"{chance.choice(AWKWARD)} {place}".strip() if is_key else chance.choice(AWKWARD)
     if column.kind is Kind.DECIMAL:
-        return chance.choice(NUMBERS)
+        numbers = [one for one in NUMBERS if column.maximum is None or Decimal(one) <= column.maximum]
+        return chance.choice(numbers)
     if column.kind is Kind.INTEGER:
         return str(chance.randint(1, 28))
     if column.kind is Kind.DATE:
@@ -75,7 +77,7 @@ def _value(column: Column, place: int, is_key: bool, chance: random.Random) -> s
 
 def _mend(table: Table, row: dict[str, str], place: int, site: str, codes: Mapping[str, Sequence[str]]) -> None:
     """What one column alone does not know: spans that begin before they end, nodes that differ …"""
-    if table.validity:
+    if "valid_from" in row:
         first = date(2000, 1, 1) + timedelta(days=10 * place)
         row["valid_from"] = "" if place == 0 and "valid_from" not in _required(table) else first.isoformat()
         row["valid_to"] = (first + timedelta(days=10)).isoformat()

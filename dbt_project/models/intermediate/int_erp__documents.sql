@@ -1,6 +1,6 @@
 {{ config(
     materialized='fact',
-    tags='energies',
+    tags='ledgers',
     indexes=[{'columns': ['site_code', 'energy_code', 'date']}],
     pre_hook="delete from {{ this }}",
 ) }}

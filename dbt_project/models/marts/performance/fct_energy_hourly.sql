@@ -31,36 +31,41 @@ with flows as (
     where windows.worker = {{ worker() }}
 ),
 
+-- Flow by flow, so that nothing is sorted but one flow's hours (decision 0009).
 summed as (
     select
-        flows.site_code,
-        flows.flow_code,
-        flows.energy_code,
-        flows.timezone,
-        flows.day_start,
-        flows.meter_codes,
-        flows.term_count,
-        flows.negative_count,
+        flows.*,
         hours.hour_start,
-        sum(terms.coefficient * hours.quantity) as quantity,
-        sum(terms.coefficient * hours.estimated_quantity) as estimated_quantity,
-        sum(hours.coverage) as coverage_sum,
-        count(*) as known_count,
-        count(*) filter (where terms.coefficient < 0) as known_negative_count,
-        array_agg(terms.meter_code) filter (where flows.term_count > 1) as known_meters
+        hours.quantity,
+        hours.estimated_quantity,
+        hours.coverage_sum,
+        hours.known_count,
+        hours.known_negative_count,
+        hours.known_meters
     from flows
-    inner join {{ ref('int_flows__terms') }} as terms
-        on flows.site_code = terms.site_code and flows.flow_code = terms.flow_code
-    inner join {{ ref('int_meters__hours') }} as hours
-        on
-            terms.site_code = hours.site_code
-            and terms.meter_code = hours.meter_code
-            and flows.starts_at <= hours.hour_start
-            and flows.ends_at > hours.hour_start
-    where hours.quantity is not null
-    group by
-        flows.site_code, flows.flow_code, flows.energy_code, flows.timezone, flows.day_start,
-        flows.meter_codes, flows.term_count, flows.negative_count, hours.hour_start
+    cross join lateral (
+        select
+            known.site_code,
+            known.hour_start,
+            sum(terms.coefficient * known.quantity) as quantity,
+            sum(terms.coefficient * known.estimated_quantity) as estimated_quantity,
+            sum(known.coverage) as coverage_sum,
+            count(*) as known_count,
+            count(*) filter (where terms.coefficient < 0) as known_negative_count,
+            array_agg(terms.meter_code) filter (where flows.term_count > 1) as known_meters
+        from {{ ref('int_flows__terms') }} as terms
+        inner join {{ ref('int_meters__hours') }} as known
+            on
+                terms.site_code = known.site_code
+                and terms.meter_code = known.meter_code
+                and flows.starts_at <= known.hour_start
+                and flows.ends_at > known.hour_start
+        where
+            terms.site_code = flows.site_code
+            and terms.flow_code = flows.flow_code
+            and known.quantity is not null
+        group by known.site_code, known.hour_start
+    ) as hours
 ),
 
 judged as (
