@@ -142,7 +142,8 @@ def _read(source: ReadingsSource, timezone: ZoneInfo) -> tuple[list[_Asked], lis
         raise CorrectionRefused(problems)
     if not asked:
         raise CorrectionRefused([f"{source.file}：没有任何要更正的读数。"])
-    return asked, notices
+    # What is parsed for COPY comes meter by meter; who corrects is answered line by line.
+    return sorted(asked, key=lambda one: one.line), notices
 
 
 def _compare(
