@@ -10,6 +10,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -340,12 +341,12 @@ def test_random_plants_add_up_whatever_their_calendars(index: int) -> None:
 
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch) -> TestClient:
-    """The workbench with its guard open; tests/dags/test_plugin.py tries that it is shut."""
+    """The workbench as an administrator has it; tests/integration/test_workbench_access.py tries all others."""
 
-    async def anyone(request: Any) -> None:
-        return None
+    async def administrator(request: Any) -> tuple[SimpleNamespace, None]:
+        return SimpleNamespace(get_name=lambda: "admin", role="admin"), None
 
-    monkeypatch.setattr(access, "refused", anyone)
+    monkeypatch.setattr(access, "recognised", administrator)
     return TestClient(Workbench())
 
 
