@@ -37,8 +37,10 @@ class Workbook:
         self.path = path
         self.name = name
 
-    def check(self, file_bytes: int = FILE_BYTES, unpacked_bytes: int = UNPACKED_BYTES) -> None:
+    def check(self, file_bytes: int | None = None, unpacked_bytes: int | None = None) -> None:
         """Refuse what is truncated, corrupt, encrypted, or unpacks to far more than a plant sends."""
+        file_bytes = FILE_BYTES if file_bytes is None else file_bytes
+        unpacked_bytes = UNPACKED_BYTES if unpacked_bytes is None else unpacked_bytes
         try:
             size = self.path.stat().st_size
             with self.path.open("rb") as file:
