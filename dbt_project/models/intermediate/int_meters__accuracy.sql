@@ -20,6 +20,8 @@ with levels as (
 select
     meters.site_code,
     meters.meter_code,
+    meters.energy_code,
+    meters.status,
     levels.level,
     requirements.standard,
     meters.accuracy_class,

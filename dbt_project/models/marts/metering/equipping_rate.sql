@@ -8,7 +8,6 @@ with counted as (
         points.level,
         points.needed_count,
         cardinality(points.meter_codes) as installed_count,
-        points.meter_codes,
         points.unmeasured_flows,
         points.difference_flows
     from {{ ref('int_equipping__points') }} as points
@@ -25,7 +24,6 @@ with counted as (
         meters.level,
         null::integer as needed_count,
         count(*)::integer as installed_count,
-        array_agg(meters.meter_code order by meters.meter_code) as meter_codes,
         '{}'::text[] as unmeasured_flows,
         '{}'::text[] as difference_flows
     from {{ ref('stg_ledger__meters') }} as meters
@@ -65,24 +63,20 @@ required as (
             and counted.level = requirements.level
 ),
 
+-- Of the meters in use at that level, those of a difference too: each has to be as accurate as the level asks.
 accuracy as (
     select
-        counted.site_code,
-        counted.energy_code,
-        counted.level,
-        classes.standard,
-        count(*) filter (where classes.is_accurate)::integer as accurate_count,
-        count(*) filter (where not classes.is_accurate)::integer as inaccurate_count,
-        count(*) filter (where classes.is_accurate is null)::integer as unknown_accuracy_count,
-        string_agg(distinct classes.accuracy_reason, '；') as accuracy_reason
-    from counted
-    cross join lateral unnest(counted.meter_codes) as meters (meter_code)
-    inner join {{ ref('int_meters__accuracy') }} as classes
-        on
-            counted.site_code = classes.site_code
-            and meters.meter_code = classes.meter_code
-            and counted.level = classes.level
-    group by counted.site_code, counted.energy_code, counted.level, classes.standard
+        site_code,
+        energy_code,
+        level,
+        standard,
+        count(*) filter (where is_accurate)::integer as accurate_count,
+        count(*) filter (where not is_accurate)::integer as inaccurate_count,
+        count(*) filter (where is_accurate is null)::integer as unknown_accuracy_count,
+        string_agg(distinct accuracy_reason, '；') as accuracy_reason
+    from {{ ref('int_meters__accuracy') }}
+    where coalesce(status <> 'stopped', true)
+    group by site_code, energy_code, level, standard
 )
 
 select
