@@ -7,10 +7,11 @@ who brings the files and why; without one they are the session's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from queue import SimpleQueue
+from threading import Event
 from typing import Any
 from uuid import UUID
 
@@ -137,26 +138,28 @@ def _side_by_side(
     land: Callable[[PackageFile, Connection], BatchReport],
 ) -> list[BatchReport]:
     """Reports in the order of the files. After a failure what has begun ends, and nothing more begins."""
+    if len(connections) == 1:
+        return [land(file, connections[0]) for file in files]
     idle: SimpleQueue[Connection] = SimpleQueue()
     for connection in connections:
         idle.put(connection)
+    has_failed = Event()
 
     def land_next(file: PackageFile) -> BatchReport:
         connection = idle.get()
         try:
+            if has_failed.is_set():
+                raise CancelledError
             return land(file, connection)
+        except BaseException:
+            has_failed.set()
+            raise
         finally:
             idle.put(connection)
 
-    if len(connections) == 1:
-        return [land_next(file) for file in files]
     with ThreadPoolExecutor(len(connections)) as pool:
-        landing = [pool.submit(land_next, file) for file in files]
-        try:
-            return [one.result() for one in landing]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        # Files begin in their order, so the first that has no report is one that failed and not one that never began.
+        return [one.result() for one in [pool.submit(land_next, file) for file in files]]
 
 
 @contextmanager

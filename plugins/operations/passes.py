@@ -32,7 +32,11 @@ EVERYTHING = "--everything"
 PATIENCE = 3
 """Passes in a row that may leave as many marks as they found, before the run is called stuck."""
 
-WORKING = ("run", "--select", "config.materialized:fact")
+FILLING = ("run", "--threads", "2", "--select")
+"""How facts are run: as many heavy statements at once as the smallest supported machine has cores. What makes
+views anew runs with the profile's one: see dbt_project/profiles.yml."""
+
+WORKING = (*FILLING, "config.materialized:fact")
 STAGES = ("ledgers", "meters", "flows", "energies")
 """Tags of the facts, in their order: each stage reads what the one before has written."""
 SHARED_STAGES = ("meters", "flows")
@@ -89,7 +93,7 @@ def _work_off(run: Run, colleagues: list[ProcessPoolExecutor], held: ExitStack) 
 def _run_together(run: Run, colleagues: list[ProcessPoolExecutor]) -> bool:
     """One pass, stage by stage; a stage that failed anywhere ends it, and the marks stay for the next build."""
     for stage in STAGES:
-        command = ["run", "--select", f"tag:{stage}"]
+        command = [*FILLING, f"tag:{stage}"]
         if stage not in SHARED_STAGES:
             if not run(command):
                 return False

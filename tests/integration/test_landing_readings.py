@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from ingestion import batches, dropfolder, landing, readings_landing, warehouse
+from ingestion.landing import BatchReport
 from ingestion.package import open_package
 from tests.integration.landing_plant import LATER, LEDGERS, NOW, READINGS, everything, load, rejected, rows, write
 from tests.unit.readings_files import FIXTURES
@@ -169,6 +172,57 @@ def test_two_loads_of_one_file_at_once_land_it_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(land, range(4))) == [False, True, True, True]
     assert rows("select count(*) from raw.readings") == [(28 * 24,)]
+
+
+def months(tmp_path: Path) -> Path:
+    """Files of seven months that nobody has partitions for, one file broken in the middle of them."""
+    content = READINGS.replace("01-31", "01-28")
+    folder = plant(tmp_path, **{f"readings_{n}": content.replace("2026-01", f"2024-{n:02}") for n in range(1, 8)})
+    shutil.copy(FIXTURES / "readings_truncated.csv.gz", folder / "readings" / "35.csv.gz")
+    return folder
+
+
+def land_side_by_side(folder: Path, connections: int) -> list[BatchReport]:
+    load_ledgers = load(write(folder.parent / "ledgers", LEDGERS))
+    assert load_ledgers["site.csv"].rows_landed == 1
+    with ExitStack() as held:
+        first, *beside = [held.enter_context(warehouse.connect("ingest")) for _ in range(connections)]
+        return landing.land_readings(open_package(folder), first, uuid.uuid4(), NOW, None, beside)
+
+
+def test_files_that_land_side_by_side_are_told_in_their_order_and_one_broken_stops_no_other(tmp_path: Path) -> None:
+    reports = land_side_by_side(months(tmp_path), 3)
+    assert [(one.file, one.status) for one in reports] == [
+        *((f"readings/{month}.csv", "landed") for month in range(1, 4)),
+        ("readings/35.csv.gz", "refused"),
+        *((f"readings/{month}.csv", "landed") for month in range(4, 8)),
+    ]
+    assert rows("select batch_id, count(*) from raw.readings group by 1 order by 1") == sorted(
+        (one.batch_id, 3) for one in reports if one.status == "landed"
+    )
+    assert rows("select count(distinct batch_id) from ops.dirty_meters") == [(7,)]
+
+
+def test_a_failure_of_one_that_lands_beside_others_is_told_and_leaves_whole_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = months(tmp_path)
+    whole = readings_landing._chunks
+    calls = itertools.count(1)
+
+    def fourth_breaks(stream: Any) -> Iterator[bytes]:
+        if next(calls) == 4:
+            raise ConnectionError("the network is gone")
+        return whole(stream)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(readings_landing, "_chunks", fourth_breaks)
+        with pytest.raises(ConnectionError, match="the network is gone"):
+            land_side_by_side(folder, 2)
+    assert set(rows("select count(*) from raw.readings group by batch_id")) == {(3,)}
+    assert len(rows("select distinct batch_id from raw.readings")) in (3, 4), "the one beside it may end"
+    assert {one.status for one in land_side_by_side(folder, 2)} == {"landed", "refused"}
+    assert rows("select count(*) from raw.readings") == [(21,)]
 
 
 def test_landing_refuses_a_connection_that_is_in_a_transaction(tmp_path: Path) -> None:

@@ -17,7 +17,6 @@ import pytest
 from click.testing import CliRunner, Result
 from starlette.testclient import TestClient
 
-from ingestion import settings as configuration
 from ingestion import warehouse
 from ingestion.settings import Settings
 from plugins.operations import pipeline
@@ -30,7 +29,8 @@ from plugins.workbench.trace.periods import PeriodError
 from plugins.workbench.trace.steps import Trace
 from tests.integration.landing_plant import write
 from tests.plants.unseen.plants import CALENDARS, random_plant
-from tests.properties.landing import build, land_plant, land_readings
+from tests.properties import builds
+from tests.properties.landing import land_plant, land_readings
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded")]
 
@@ -326,7 +326,7 @@ def test_random_plants_add_up_whatever_their_calendars(index: int) -> None:
     plant = random_plant(40 + index, site, date(2026, 2, 24), 4, 12, NOW, CALENDARS[index])
     land_plant(plant, NOW)
     land_readings(plant, plant.readings, NOW)
-    build(configuration.load())
+    builds.build()
     with walk.reading() as connection:
         known = list(walk.known_figures(connection, site))
     days = ["2026-02-24", "2026-02-25", "2026-02-26", "2026-W09", "2026-02", "2026-03"]

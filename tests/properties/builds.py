@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ingestion import marks, warehouse
 from ingestion import settings as configuration
+from plugins.operations import passes
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -99,10 +100,10 @@ def prepare() -> None:
 def build(stop_after: int | None = None) -> None:
     """Compute what is marked; with ``stop_after`` only the first facts of one pass, as if cut off there."""
     if stop_after is not None:
-        invoke(["run", "--select", *facts()[:stop_after]])
+        invoke([*passes.FILLING, *facts()[:stop_after]])
         return
     for _ in range(LONGEST_BACKLOG):
-        invoke(["run", "--select", "config.materialized:fact"])
+        invoke(passes.WORKING)
         with warehouse.connect("transform") as connection:
             if not marks.has_open(connection):
                 return

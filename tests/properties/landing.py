@@ -5,7 +5,6 @@ Property tests need a clock of their own and hundreds of batches; the formats ha
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -14,7 +13,6 @@ from typing import Any
 import psycopg
 
 from ingestion import marks, warehouse
-from ingestion.settings import Settings
 from tests.plants.unseen.packages import ledger_tables, number
 from tests.reference.flows import terms_of
 from tests.reference.model import Plant, Reading
@@ -119,38 +117,3 @@ def insert(
         columns = ", ".join(values)
         marks = ", ".join(["%s"] * len(values))
         connection.execute(f"insert into {table} ({columns}) values ({marks})", list(values.values()))
-
-
-def build(settings: Settings, *select: str) -> None:
-    """``dbt run`` in this process: importing dbt anew for every build would cost more than the build."""
-    from dbt.cli.main import dbtRunner
-
-    environment = settings.dbt_environment()
-    changed = {name: value for name, value in environment.items() if os.environ.get(name) != value}
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        arguments = ["--quiet", "--no-use-colors", "run"]
-        if select:
-            arguments += ["--select", *select]
-        # A large backlog takes several passes; without a model chosen all of it is worked off.
-        result = dbtRunner().invoke(arguments)
-        while result.success and not select and _has_open_marks():
-            result = dbtRunner().invoke(arguments)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-    failures = [
-        f"{node.node.name}: {' '.join(str(node.message).split())}"
-        for node in getattr(result.result, "results", [])
-        if str(node.status) not in ("success", "pass", "skipped")
-    ]
-    assert result.success, f"dbt run fails: {failures or result.exception}"
-
-
-def _has_open_marks() -> bool:
-    with warehouse.connect("transform") as connection:
-        return marks.has_open(connection)

@@ -20,7 +20,8 @@ from ingestion import marks
 from ingestion import warehouse as connections
 from ingestion.settings import Settings
 from tests.plants.unseen.plants import CALENDARS, random_plant
-from tests.properties.landing import build, land_plant, land_readings
+from tests.properties import builds
+from tests.properties.landing import land_plant, land_readings
 from tests.reference.comparison import Expected, differences, expect, fetch, utc
 from tests.reference.model import Plant, Reading
 
@@ -102,24 +103,25 @@ def test_what_the_edge_keeps_gives_the_figures_of_the_whole_history(warehouse: S
 
     land_plant(plant, NOW)
     land_readings(plant, [*between(shuffled, BEGINNING, first), *middle[::3]], NOW)
-    build(warehouse)
+    builds.prepare()
+    builds.build()
     retire(date(2020, 2, 1))
     one = edges_of(plant)
     assert unlike(plant, expected, lambda code, at: at < one[code])[:20] == []
 
     land_readings(plant, [*middle[1::3], *middle[2::3], *end[::3]], NOW)
-    build(warehouse)
+    builds.build()
     retire(date(2020, 3, 1))
     two = edges_of(plant)
     assert all(one[code] <= two[code] for code in one)
     assert unlike(plant, expected, lambda code, at: one[code] <= at < two[code])[:20] == []
 
     land_readings(plant, [*end[1::3], *end[2::3]], NOW)
-    build(warehouse)
+    builds.build()
     assert unlike(plant, expected, always)[:20] == []
     with connections.connect("transform") as connection:
         marks.mark_range(connection, marks.FIRST_DAY, marks.LAST_DAY, None, "test")
-    build(warehouse)
+    builds.build()
     assert unlike(plant, expected, always)[:20] == [], "not even a rebuild touches what is frozen"
     with connections.connect("audit") as connection:
         [counts] = fetch(

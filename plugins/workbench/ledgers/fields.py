@@ -6,7 +6,7 @@ A form sends text as it was typed; what it means, and whether it stands, is judg
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -183,3 +183,10 @@ def _bounds(column: Column) -> str | None:
 def _shown(value: str | None) -> str | None:
     """Text as a form shows it: an open end of a validity is an empty field."""
     return None if value in OPEN_ENDS else value
+
+
+def locked(field: BaseField) -> BaseField:
+    """A field of the key as an edit shows it: what a row is known by never changes."""
+    locked = replace(field, read_only=True, disabled=isinstance(field, EnumField), required=False)
+    locked._name = field.name
+    return locked

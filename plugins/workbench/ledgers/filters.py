@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from starlette_admin.filters.base import BaseFilter, FilterApplyContext, FilterDataType
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette_admin.filters.base import BaseFilter, FilterApplyContext, FilterDataType, FilterGroup, FilterRule
+from starlette_admin.views import BaseModelView
 
 from ingestion.ledgers.conditions import Filter, Operator
 
@@ -66,3 +69,20 @@ class Chosen(Equals):
 
 FILTERS: list[type[BaseFilter]] = [Contains, Equals, AtLeast, AtMost, IsEmpty, IsFilled]
 CHOICE_FILTERS: list[type[BaseFilter]] = [Chosen, IsEmpty, IsFilled]
+
+
+def conditions(view: BaseModelView, request: Request, group: FilterGroup | None) -> list[Filter]:
+    """The filter tree as conditions that must all hold."""
+    if group is None:
+        return []
+    if group.logic != "and" and len(group.rules) > 1:
+        raise HTTPException(400, "筛选条件只能同时满足（“且”），不能用“或”。")
+    found: list[Filter] = []
+    for rule in group.rules:
+        if isinstance(rule, FilterRule):
+            field = next(one for one in view.fields if one.name == rule.field)
+            kind = next(one for one in field.filters or [] if one.name == rule.filter)
+            found = kind().apply(FilterApplyContext(found, rule.field, rule.value, request=request, view=view))
+        else:
+            found += conditions(view, request, rule)
+    return found

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.actions import ActionSelection, action, link_row_action, row_action
 from starlette_admin.exceptions import ActionFailed, FormValidationError
-from starlette_admin.fields import BaseField, EnumField
-from starlette_admin.filters.base import FilterApplyContext, FilterGroup, FilterRule
+from starlette_admin.fields import BaseField
+from starlette_admin.filters.base import FilterGroup
 from starlette_admin.flash import flash
 from starlette_admin.types import RequestAction
 from starlette_admin.views import BaseModelView
 from typing_extensions import override
 
 from ingestion.declarations import Table
-from ingestion.ledgers.editing import Edit, Outcome, Refusal
-from ingestion.ledgers.reading import Filter, QueryError
+from ingestion.ledgers.editing import Edit
+from ingestion.ledgers.reading import QueryError
+from plugins.workbench.ledgers import action_forms, files, outcomes
 from plugins.workbench.ledgers import fields as made
-from plugins.workbench.ledgers import files
-from plugins.workbench.ledgers.desk import Desk, Entry, ForbiddenError, key_of, pk_of
+from plugins.workbench.ledgers import filters as made_filters
+from plugins.workbench.ledgers.desk import Desk, Entry, ForbiddenError, key_of
 
 LISTED_COLUMNS = {
     "meters": (
@@ -88,7 +87,7 @@ class LedgerView(BaseModelView):
         self.sortable_fields = [column.name for column in table.columns]
         self.form_layout = _rows_of([field.name for field in self.fields])
         super().__init__()
-        self._locked = {field.name: _locked(field) for field in self.fields if field.name in table.key}
+        self._locked = {field.name: made.locked(field) for field in self.fields if field.name in table.key}
 
     # ---------------------------------------------------------------- what is shown
     def get_fields_list(
@@ -174,7 +173,7 @@ class LedgerView(BaseModelView):
             desk(request).page,
             self.table,
             search=q,
-            filters=_conditions(self, request, filters),
+            filters=made_filters.conditions(self, request, filters),
             sort=[
                 f"-{name}" if direction == "desc" else name for name, direction in sorts or () if name != self.pk_attr
             ],
@@ -208,8 +207,8 @@ class LedgerView(BaseModelView):
     async def create(self, request: Request, data: dict[str, Any]) -> Entry:
         values = await self._values(data)
         outcome = await ask(desk(request).apply, self.table, [Edit(None, values)], reason=data.get(made.REASON))
-        self._refuse(outcome)
-        return _after(self.table, outcome)
+        outcomes.refuse(self.table, outcome, self.fields)
+        return outcomes.after(self.table, outcome)
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Entry:
         entry = await self.find_by_pk(request, pk)
@@ -228,8 +227,8 @@ class LedgerView(BaseModelView):
         version = str(data.get(made.VERSION) or "")
         wanted = Edit(key_of(self.table, entry.pk), changed, int(version) if version.isdecimal() else None)
         outcome = await ask(desk(request).apply, self.table, [wanted], reason=data.get(made.REASON))
-        self._refuse(outcome)
-        return _after(self.table, outcome)
+        outcomes.refuse(self.table, outcome, self.fields)
+        return outcomes.after(self.table, outcome)
 
     @override
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
@@ -257,18 +256,6 @@ class LedgerView(BaseModelView):
                 values[field.name] = "" if value is None else str(value)
         return values
 
-    def _refuse(self, outcome: Outcome) -> None:
-        """Show refusals at their fields; those of no field at the first one."""
-        if outcome.is_applied:
-            return
-        shown = {field.name for field in self.fields}
-        errors: dict[str | int, Any] = {}
-        for refusal in outcome.refusals:
-            name = refusal.column if refusal.column in shown else self.table.key[0]
-            text = in_chinese(self.table, refusal)
-            errors[name] = f"{errors[name]} {text}" if name in errors else text
-        raise FormValidationError(errors)
-
     # ---------------------------------------------------------------- actions
     @link_row_action("history", text="变更记录", icon_class="fa-solid fa-clock-rotate-left")
     def row_history(self, request: Request, pk: Any) -> str:
@@ -280,7 +267,7 @@ class LedgerView(BaseModelView):
         header="批量修改",
         confirmation="把所选各行的一列改为同一个值；只要有一行不能改，就都不改。",
         submit_btn_text="修改",
-        form=lambda request, view: view.bulk_form(request),
+        form=lambda request, view: action_forms.bulk_edit(view.bulk_columns(), request.state.newest_change),
         modal_size="md",
     )
     async def bulk_edit(self, request: Request, selection: ActionSelection) -> None:
@@ -292,7 +279,7 @@ class LedgerView(BaseModelView):
         value = str(form.get("value") or "")
         edits = [Edit(key_of(self.table, entry.pk), {column: value}, entry.version) for entry in entries]
         outcome = await ask(desk(request).apply, self.table, edits, reason=str(form.get("reason") or ""))
-        _fail_on(self.table, outcome)
+        outcomes.fail_on(self.table, outcome)
         changed = sum(change.kind == "changed" for change in outcome.changes)
         flash(request, f"已修改 {changed} 行，{len(edits) - changed} 行原已如此。", "success")
 
@@ -302,7 +289,7 @@ class LedgerView(BaseModelView):
         header="停用",
         confirmation="停用的行不会删除，历史数据不变。仍被引用的行不能停用。",
         submit_btn_text="停用",
-        form=lambda request: retire_form(request, request.state.newest_change),
+        form=lambda request: action_forms.retire(request.state.today, request.state.newest_change),
     )
     async def retire_selected(self, request: Request, selection: ActionSelection) -> None:
         form = await request.form()
@@ -315,7 +302,7 @@ class LedgerView(BaseModelView):
         icon_class="fa-solid fa-box-archive",
         confirmation="停用的行不会删除，历史数据不变。仍被引用的行不能停用。",
         submit_btn_text="停用",
-        form=lambda request, entry: retire_form(request, entry.version),
+        form=lambda request, entry: action_forms.retire(request.state.today, entry.version),
     )
     async def retire_row(self, request: Request, pk: Any) -> None:
         form = await request.form()
@@ -339,7 +326,7 @@ class LedgerView(BaseModelView):
             raise ActionFailed("请填写停用日期。") from error
         reason = str(form.get("reason") or "")
         outcome = await ask(desk(request).retire, self.table, entries, on_date, reason=reason)
-        _fail_on(self.table, outcome)
+        outcomes.fail_on(self.table, outcome)
         flash(request, f"已停用 {len(entries)} 行，自 {on_date} 起。", "success")
 
     def bulk_columns(self) -> list[Any]:
@@ -347,78 +334,7 @@ class LedgerView(BaseModelView):
         kept = {name for table, name in files.COLUMNS if table == self.table.name}
         return [one for one in self.table.columns if one.name not in self.table.key and one.name not in kept]
 
-    def bulk_form(self, request: Request) -> str:
-        options = Markup("").join(
-            Markup('<option value="{}">{}</option>').format(column.name, made.title(column))
-            for column in self.bulk_columns()
-        )
-        return Markup(
-            '<form><label class="form-label">列<select name="column" class="form-select">{}</select></label>'
-            '<label class="form-label">值<input name="value" class="form-control" placeholder="留空表示未知"></label>'
-            "{}</form>"
-        ).format(options, _common_fields(request.state.newest_change))
-
-
-def retire_form(request: Request, seen: int) -> str:
-    """Day and reason of a retirement, on a page that has seen changes up to ``seen``."""
-    return Markup(
-        '<form><label class="form-label">停用日期<input type="date" name="on_date" value="{}" class="form-control">'
-        "</label>{}</form>"
-    ).format(request.state.today, _common_fields(seen))
-
-
-def _common_fields(seen: int) -> Markup:
-    return Markup(
-        '<label class="form-label">原因<input name="reason" class="form-control" maxlength="200" '
-        'placeholder="可不填；写入变更记录"></label><input type="hidden" name="seen" value="{}">'
-    ).format(seen)
-
 
 def _rows_of(names: list[str]) -> list[Any]:
     """Fields side by side, so that a form of thirty is not a mile long."""
     return [tuple(names[place : place + FORM_COLUMNS]) for place in range(0, len(names), FORM_COLUMNS)]
-
-
-def _locked(field: BaseField) -> BaseField:
-    """A field of the key as an edit shows it: what a row is known by never changes."""
-    locked = dataclasses.replace(field, read_only=True, disabled=isinstance(field, EnumField), required=False)
-    locked._name = field.name
-    return locked
-
-
-def _conditions(view: LedgerView, request: Request, group: FilterGroup | None) -> list[Filter]:
-    """The filter tree as conditions that must all hold."""
-    if group is None:
-        return []
-    if group.logic != "and" and len(group.rules) > 1:
-        raise HTTPException(400, "筛选条件只能同时满足（“且”），不能用“或”。")
-    found: list[Filter] = []
-    for rule in group.rules:
-        if isinstance(rule, FilterRule):
-            field = next(one for one in view.fields if one.name == rule.field)
-            kind = next(one for one in field.filters or [] if one.name == rule.filter)
-            found = kind().apply(FilterApplyContext(found, rule.field, rule.value, request=request, view=view))
-        else:
-            found += _conditions(view, request, rule)
-    return found
-
-
-def _after(table: Table, outcome: Outcome) -> Entry:
-    change = outcome.changes[0]
-    return Entry(pk_of(table, change.key), change.after, 0)
-
-
-def in_chinese(table: Table, refusal: Refusal) -> str:
-    """The sentence of a refusal with the column called as the form calls it."""
-    if refusal.column is None or refusal.column not in {column.name for column in table.columns}:
-        return refusal.text
-    return refusal.text.replace(refusal.column, f"“{made.title(table.column(refusal.column))}”", 1)
-
-
-def _fail_on(table: Table, outcome: Outcome) -> None:
-    """Say why nothing was changed, the first reasons of many."""
-    if outcome.is_applied:
-        return
-    texts = list(dict.fromkeys(in_chinese(table, refusal) for refusal in outcome.refusals))
-    more = f" 另有 {len(texts) - 5} 条。" if len(texts) > 5 else ""
-    raise ActionFailed(" ".join(texts[:5]) + more)

@@ -24,7 +24,8 @@ from plugins.workbench.ledgers import pending
 from plugins.workbench.ledgers.desk import Desk
 from plugins.workbench.ledgers.fields import title
 from plugins.workbench.ledgers.history import LedgerPages, ledger, shown
-from plugins.workbench.ledgers.views import ask, desk, in_chinese
+from plugins.workbench.ledgers.outcomes import in_chinese
+from plugins.workbench.ledgers.views import ask, desk
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 SHOWN = 200

@@ -1,0 +1,49 @@
+"""What an edit came to, told as starlette-admin tells it: at the fields of a form, or above a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette_admin.exceptions import ActionFailed, FormValidationError
+from starlette_admin.fields import BaseField
+
+from ingestion.declarations import Table
+from ingestion.ledgers.editing import Outcome, Refusal
+from plugins.workbench.ledgers import fields as made
+from plugins.workbench.ledgers.desk import Entry, pk_of
+
+
+def refuse(table: Table, outcome: Outcome, fields: Sequence[BaseField]) -> None:
+    """Show refusals at their fields; those of no field at the first one."""
+    if outcome.is_applied:
+        return
+    shown = {field.name for field in fields}
+    errors: dict[str | int, Any] = {}
+    for refusal in outcome.refusals:
+        name = refusal.column if refusal.column in shown else table.key[0]
+        text = in_chinese(table, refusal)
+        errors[name] = f"{errors[name]} {text}" if name in errors else text
+    raise FormValidationError(errors)
+
+
+def after(table: Table, outcome: Outcome) -> Entry:
+    """The row as an edit of it alone has left it."""
+    change = outcome.changes[0]
+    return Entry(pk_of(table, change.key), change.after, 0)
+
+
+def in_chinese(table: Table, refusal: Refusal) -> str:
+    """The sentence of a refusal with the column called as the form calls it."""
+    if refusal.column is None or refusal.column not in {column.name for column in table.columns}:
+        return refusal.text
+    return refusal.text.replace(refusal.column, f"“{made.title(table.column(refusal.column))}”", 1)
+
+
+def fail_on(table: Table, outcome: Outcome) -> None:
+    """Say why nothing was changed, the first reasons of many."""
+    if outcome.is_applied:
+        return
+    texts = list(dict.fromkeys(in_chinese(table, refusal) for refusal in outcome.refusals))
+    more = f" 另有 {len(texts) - 5} 条。" if len(texts) > 5 else ""
+    raise ActionFailed(" ".join(texts[:5]) + more)
