@@ -2,11 +2,12 @@
 # make test   linters, type checks and every test
 # make down   stop everything          make logs   the services' logs
 # make bench  the benchmarks of docs/benchmarks.md, about an hour; BENCH="--meters 20" is a fiftieth
+# make bench-workbench  pages over 100,000 meters, a workbook of 5,000 rows
 # make lint   linters and type checks  make doctor what is wrong with this installation
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up down logs doctor test lint bench environment environment-dev
+.PHONY: up down logs doctor test lint bench bench-workbench environment environment-dev
 
 up: environment
 	@$(BIN)/nengduan up
@@ -31,6 +32,9 @@ lint: environment-dev
 
 bench: environment
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+bench-workbench: environment-dev
+	@$(BIN)/python -m tests.bench.workbench $(BENCH)
 
 environment:
 	@$(PYTHON) plugins/operations/bootstrap.py runtime

@@ -120,3 +120,9 @@ def unescape(text: str) -> str:
     """The opposite of ``escape``; other text stays as it is."""
     plain = _SHOWN.sub(lambda match: chr(int(match[1], 16)), text)
     return plain[1:] if plain.startswith("'") and plain[1:].startswith(_ACTIVE) else plain
+
+
+def in_chinese(table: Table, column: str | None, text: str) -> str:
+    """The sentence of a refusal with its column called as forms and workbooks call it."""
+    known = next((one for one in table.columns if one.name == column), None)
+    return text if known is None else text.replace(known.name, f"“{known.label}”", 1)

@@ -14,6 +14,7 @@ import psycopg
 
 from ingestion import warehouse
 from ingestion.authorship import Author, operator
+from ingestion.ledgers.forms import in_chinese
 from ingestion.ledgers.resources import BY_NAME
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def show(site: str, table: str, search: str, as_of: datetime | None, include_ret
         )
     for record in page.records:
         mark = "（已停用）" if record.is_retired else ""
-        click.echo(f"{'，'.join(record.key.values())}{mark}：{_values(table, record.values, record.key)}")
+        click.echo(f"{_called(record.key)}{mark}：{_values(table, record.values, record.key)}")
     click.echo(f"共 {page.total} 行" + (f"，显示 {len(page.records)} 行" if page.total > len(page.records) else ""))
 
 
@@ -120,12 +121,9 @@ def told(incoming: Incoming, outcome: Outcome) -> list[str]:
     summary = "，".join(f"{word} {counts[kind]}" for kind, word in KIND_WORDS.items())
     lines = [f"{incoming.file}（{label}，{len(incoming.edits)} 行）：{summary}，拒绝 {len(outcome.refusals)} 处"]
     lines += [f"  提示：{notice}" for notice in outcome.notices]
-    labels = {column.name: f"（{column.label}）" for column in BY_NAME[incoming.table].columns}
+    table = BY_NAME[incoming.table]
     lines += _cut(
-        [
-            f"  {incoming.place(one)}{labels.get(one.column or '', '')}：{one.text} [{one.code}]"
-            for one in outcome.refusals
-        ]
+        [f"  {incoming.place(one)}：{in_chinese(table, one.column, one.text)} [{one.code}]" for one in outcome.refusals]
     )
     lines += _cut([line for one in outcome.changes if one.kind != "unchanged" for line in _change(incoming, one)])
     if outcome.refusals:
@@ -134,7 +132,7 @@ def told(incoming: Incoming, outcome: Outcome) -> list[str]:
 
 
 def _change(incoming: Incoming, one: Change) -> Iterator[str]:
-    where = f"  第 {incoming.edits[one.index].line} 行 {KIND_WORDS[one.kind]} {'，'.join(one.key.values())}"
+    where = f"  第 {incoming.edits[one.index].line} 行 {KIND_WORDS[one.kind]} {_called(one.key)}"
     if one.before is None:
         yield f"{where}：{_values(incoming.table, one.after, one.key)}"
         return
@@ -145,6 +143,10 @@ def _change(incoming: Incoming, one: Change) -> Iterator[str]:
         if before.get(label) != after.get(label)
     ]
     yield f"{where}：{'；'.join(differences)}"
+
+
+def _called(key: Mapping[str, str]) -> str:
+    return "，".join(value for value in key.values() if value)
 
 
 def _values(table: str, values: Mapping[str, str | None], key: Mapping[str, str]) -> str:

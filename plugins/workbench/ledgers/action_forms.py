@@ -11,13 +11,12 @@ from datetime import date
 from markupsafe import Markup
 
 from ingestion.declarations import Column
-from plugins.workbench.ledgers import fields as made
 
 
 def bulk_edit(columns: Sequence[Column], seen: int) -> Markup:
     """One column and the value that all chosen rows are to have."""
     options = Markup("").join(
-        Markup('<option value="{}">{}</option>').format(column.name, made.title(column)) for column in columns
+        Markup('<option value="{}">{}</option>').format(column.name, column.label) for column in columns
     )
     return Markup(
         '<form><label class="form-label">列<select name="column" class="form-select">{}</select></label>'

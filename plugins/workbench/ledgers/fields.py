@@ -89,11 +89,6 @@ def other_values(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in parts}
 
 
-def title(column: Column) -> str:
-    """What a plant's user calls the column."""
-    return column.label
-
-
 def fields(table: Table) -> list[BaseField]:
     """A field for each column, then why it is changed and which state the editor saw."""
     found = [_field(table, column) for column in table.columns]
@@ -133,7 +128,7 @@ def fields(table: Table) -> list[BaseField]:
 
 def _field(table: Table, column: Column) -> BaseField:
     options: dict[str, Any] = {
-        "label": title(column),
+        "label": column.label,
         "getter": lambda _, row: _shown(row.values.get(column.name)),
         "required": column.required,
         "help_text": HINTS.get((table.name, column.name)) or _bounds(column),

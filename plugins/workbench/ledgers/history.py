@@ -18,7 +18,7 @@ from ingestion.declarations import Column, Table
 from ingestion.ledgers import records
 from ingestion.ledgers.reading import Entry as Change
 from plugins.workbench.ledgers import files
-from plugins.workbench.ledgers.fields import YES_NO, title
+from plugins.workbench.ledgers.fields import YES_NO
 from plugins.workbench.ledgers.views import LedgerView, ask, desk
 
 PAGE_SIZE = 50
@@ -121,7 +121,7 @@ class HistoryView(LedgerPages):
             page=page,
             pages=max(-(-found.total // PAGE_SIZE), 1),
             total=found.total,
-            columns=[title(column) for column in table.columns],
+            columns=[column.label for column in table.columns],
             rows=[
                 [_plain(column, entry.values.get(column.name)) for column in table.columns] for entry in found.entries
             ],
@@ -162,7 +162,7 @@ def _differing(
     beside = [name for name in {**before, **after} if name not in names]
     columns = [*table.columns, *(Column(name) for name in beside)]
     return [
-        (title(column), shown(column, before.get(column.name)), shown(column, after.get(column.name)))
+        (column.label, shown(column, before.get(column.name)), shown(column, after.get(column.name)))
         for column in columns
         if before.get(column.name) != after.get(column.name)
     ]

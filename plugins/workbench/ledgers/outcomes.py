@@ -9,8 +9,8 @@ from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.fields import BaseField
 
 from ingestion.declarations import Table
-from ingestion.ledgers.editing import Outcome, Refusal
-from plugins.workbench.ledgers import fields as made
+from ingestion.ledgers.editing import Outcome
+from ingestion.ledgers.forms import in_chinese
 from plugins.workbench.ledgers.desk import Entry, pk_of
 
 
@@ -22,7 +22,7 @@ def refuse(table: Table, outcome: Outcome, fields: Sequence[BaseField]) -> None:
     errors: dict[str | int, Any] = {}
     for refusal in outcome.refusals:
         name = refusal.column if refusal.column in shown else table.key[0]
-        text = in_chinese(table, refusal)
+        text = in_chinese(table, refusal.column, refusal.text)
         errors[name] = f"{errors[name]} {text}" if name in errors else text
     raise FormValidationError(errors)
 
@@ -33,17 +33,10 @@ def after(table: Table, outcome: Outcome) -> Entry:
     return Entry(pk_of(table, change.key), change.after, 0)
 
 
-def in_chinese(table: Table, refusal: Refusal) -> str:
-    """The sentence of a refusal with the column called as the form calls it."""
-    if refusal.column is None or refusal.column not in {column.name for column in table.columns}:
-        return refusal.text
-    return refusal.text.replace(refusal.column, f"“{made.title(table.column(refusal.column))}”", 1)
-
-
 def fail_on(table: Table, outcome: Outcome) -> None:
     """Say why nothing was changed, the first reasons of many."""
     if outcome.is_applied:
         return
-    texts = list(dict.fromkeys(in_chinese(table, refusal) for refusal in outcome.refusals))
+    texts = list(dict.fromkeys(in_chinese(table, refusal.column, refusal.text) for refusal in outcome.refusals))
     more = f" 另有 {len(texts) - 5} 条。" if len(texts) > 5 else ""
     raise ActionFailed(" ".join(texts[:5]) + more)

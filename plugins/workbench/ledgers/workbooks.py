@@ -18,13 +18,12 @@ from starlette_admin.routing import route
 
 from ingestion.declarations import Column, Table
 from ingestion.ledgers.editing import Change, Outcome
+from ingestion.ledgers.forms import in_chinese
 from ingestion.ledgers.workbooks import Incoming
 from ingestion.reasons import FileRefused
 from plugins.workbench.ledgers import pending
 from plugins.workbench.ledgers.desk import Desk
-from plugins.workbench.ledgers.fields import title
 from plugins.workbench.ledgers.history import LedgerPages, ledger, shown
-from plugins.workbench.ledgers.outcomes import in_chinese
 from plugins.workbench.ledgers.views import ask, desk
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -112,7 +111,9 @@ class WorkbookView(LedgerPages):
             token=token,
             counts=_counts(outcome),
             refusal_count=len(outcome.refusals),
-            refusals=[(incoming.place(one), in_chinese(table, one)) for one in outcome.refusals[:SHOWN]],
+            refusals=[
+                (incoming.place(one), in_chinese(table, one.column, one.text)) for one in outcome.refusals[:SHOWN]
+            ],
             change_count=len(changes),
             changes=[_shown(table, change) for change in changes[:SHOWN]],
             notices=outcome.notices,
@@ -141,7 +142,7 @@ def _shown(table: Table, change: Change) -> dict[str, Any]:
         "kind": KINDS[change.kind],
         "key": " ".join(part for part in change.key.values() if part),
         "cells": [
-            (title(column), shown(column, before.get(column.name)), shown(column, change.after[column.name]))
+            (column.label, shown(column, before.get(column.name)), shown(column, change.after[column.name]))
             for column in columns
             if before.get(column.name) != change.after[column.name]
         ],
