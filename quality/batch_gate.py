@@ -53,7 +53,7 @@ def judge_batches(batch_ids: Iterable[int], run_id: str | None = None, now: date
         ).fetchall()
     if not batches:
         return []
-    validation = validate(_assets(batches), settings.load().url("ingest"), run_id)
+    validation = validate(_assets(batches), settings.load().url("ingest"), run_id, is_hashing=True)
     verdicts = [_verdict(run_id, batch["batch_id"], validation.outcomes) for batch in batches]
     with warehouse.connect("ingest") as connection:
         for batch, verdict in zip(batches, verdicts, strict=True):
