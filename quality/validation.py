@@ -28,8 +28,8 @@ CONNECTION_VARIABLE = "NENGDUAN_GATE_CONNECTION"
 SESSION_OPTIONS = "-c work_mem=64MB -c jit=off"
 HASHING = " -c enable_sort=off -c enable_nestloop=off"
 """For what has just landed and has no statistics yet: the planner expects a few rows then, and sorts and loops over
-millions. Hashing is right for queries over whole batches at any size (2.4 million readings: half the time), and wrong for
-the marts, where a query asks for a few windows of many (26 s in place of 0.03)."""
+millions. Hashing is right for queries over whole batches at any size (2.4 million readings: half the time), and wrong
+for the marts, where a query asks for a few windows of many (26 s in place of 0.03)."""
 
 _COMMENT = re.compile(r"--[^\n]*")
 

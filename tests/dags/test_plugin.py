@@ -167,3 +167,16 @@ def test_airflow_loads_the_plugin_and_nothing_else_in_its_folder() -> None:
         ' ["http://127.0.0.1:8088/superset/dashboard/energy-performance/", "/nengduan/quality/", "/nengduan/workbench/"]]'
     )
     assert "Failed to import plugin" not in result.stderr
+
+
+@pytest.mark.parametrize(("command", "is_early"), [("scheduler", True), ("celery", True), ("api-server", False)])
+def test_only_what_forks_tasks_imports_their_gates_early(command: str, is_early: bool) -> None:
+    """Airflow imports the settings itself, by their name, when it starts."""
+    code = (
+        "import sys; sys.argv = ['airflow', sys.argv[1]]; import airflow.settings as s; s.initialize();"
+        "print('early' if 'great_expectations' in sys.modules else 'late')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, command], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip().splitlines()[-1] == ("early" if is_early else "late"), done.stderr
