@@ -8,8 +8,24 @@ with windows as (
     where windows.is_known
 ),
 
+-- What was accepted since that pass is in the spans and not yet in the hours: a mark says so, and the pass that
+-- takes it is judged in its turn. (A gate of Airflow runs some seconds after its build.)
 judged as materialized (
-    select * from windows where is_judged
+    select *
+    from windows
+    where
+        is_judged
+        and not exists (
+            select 1
+            from ops.dirty_meters as marks
+            left join ops.batches as batches on marks.batch_id = batches.batch_id
+            where
+                marks.site_code = windows.site_code
+                and marks.meter_code = windows.meter_code
+                and marks.starts_at <= windows.region_to_at
+                and marks.ends_at >= windows.region_from_at
+                and coalesce(batches.status, 'accepted') = 'accepted'
+        )
 ),
 
 -- Window by window: an aggregate of its own lets the planner carry the window's number down to its readings. Joined,

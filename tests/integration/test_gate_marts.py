@@ -298,6 +298,43 @@ def test_a_failed_verdict_leaves_the_marks_for_the_next_gate(change: Change) -> 
     assert evaluated == [(3,)]
 
 
+def test_readings_accepted_between_a_build_and_its_gate_are_no_fault(built: Settings, unjudged: Unjudged) -> None:
+    """Airflow runs the gate some seconds after the build: the next build computes them, and its gate judges them."""
+
+    def judged(run_id: str) -> tuple[bool, int]:
+        verdict = judge_marts(run_id, NOW)
+        with database.connect("audit") as connection:
+            row = connection.execute(
+                "select (observed_value ->> 'evaluated')::int from ops.quality_results"
+                " where run_id = %s and expectation = 'hours_conserve_spans'",
+                [run_id],
+            ).fetchone()
+        assert row
+        return verdict.is_passed, row[0]
+
+    unjudged()
+    with database.connect("ingest", autocommit=True) as connection:
+        row = connection.execute(
+            "insert into ops.batches (load_id, site_code, kind, source, file, sha256, rows_total, rows_landed,"
+            " first_read_at, last_read_at, received_at, status)"
+            " values (gen_random_uuid(), 'P', 'readings', 'csv', 'late.csv', 'late', 1, 1, %s, %s, %s, 'landed')"
+            " returning batch_id",
+            [FIRST + timedelta(days=9), FIRST + timedelta(days=9), NOW],
+        ).fetchone()
+        assert row
+        connection.execute(
+            "insert into raw.readings (site_code, meter_code, read_at, value, quality, revision, batch_id, line)"
+            " values ('P', 'M2', %s, 7, 'good', 1, %s, 2)",
+            [FIRST + timedelta(days=9), row[0]],
+        )
+        marks.mark_readings(connection, row[0])
+        assert judged("landed beside the gate") == (True, 3)
+        connection.execute("update ops.batches set status = 'accepted' where batch_id = %s", [row[0]])
+        assert judged("accepted beside the gate") == (True, 2)
+    pipeline.build_marts("late")
+    assert judged("built from it") == (True, 1)
+
+
 def test_old_marts_are_not_fresh(built: Settings) -> None:
     """Asked even when nothing was computed: that is what the warning is about."""
     assert names(judge_marts("old", NOW + timedelta(days=3))) == {"marts_are_fresh"}

@@ -185,7 +185,7 @@ def test_the_command_shows_exports_tries_and_imports(tmp_path: Path) -> None:
     book.save(path)
     refused = ledger("import", "S1", str(path), "--apply", "--why", "核对")
     assert refused.exit_code == 1
-    assert "第 4 行 Z 列（倍率）：multiplier 的“很多”不是数字" in refused.output
+    assert "第 4 行 Z 列：“倍率” 的“很多”不是数字" in refused.output
     assert "什么也没有写入" in refused.output
     assert ledger("export", "S9", "meters", str(path)).exit_code == 1
     path.write_bytes(b"x")
