@@ -19,7 +19,7 @@ from filelock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-WAREHOUSE_ROLES = ("owner", "ingest", "transform", "bi", "audit", "close", "keep")
+WAREHOUSE_ROLES = ("owner", "ingest", "transform", "bi", "audit", "close", "keep", "upload")
 """Roles of the warehouse (design decision 2), each a PostgreSQL role ``nengduan_<role>``."""
 
 SERVICE_ROLES = ("airflow", "superset")
@@ -52,6 +52,7 @@ SECRETS = {
     "NENGDUAN_AIRFLOW_SECRET_KEY": _key,
     "NENGDUAN_SUPERSET_SECRET_KEY": _key,
     "NENGDUAN_SUPERSET_GUEST_SECRET": _key,
+    "NENGDUAN_UPLOAD_SEAL_KEY": _key,
 }
 """Name of each secret and the function that makes one."""
 
