@@ -14,7 +14,8 @@ with changed as (
         from intermediate.int_meters__days as days
         where days.site_code = changes.site_code
     ) as extent
-    where changes.kind = 'meter'
+    -- A site of which no day is known yet has no range: without bounds it would be all days of ten thousand years.
+    where changes.kind = 'meter' and extent.first_date is not null
     group by changes.site_code, extent.first_date, extent.last_date
 ),
 

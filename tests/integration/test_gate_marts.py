@@ -268,6 +268,18 @@ def test_a_silent_meter_is_told_on_a_day_that_another_changed(change: Change) ->
     assert "M1" not in finding.message
 
 
+def test_a_plant_without_readings_has_no_days_to_judge(change: Change) -> None:
+    """Its ledgers are built first. A range of days without bounds would be every day of ten thousand years."""
+    with change("delete from intermediate.int_meters__days", marked=[("meter", "M1", "0001-01-01", "9999-12-31")]):
+        judge_marts("no days", NOW)
+    with database.connect("audit") as connection:
+        evaluated = connection.execute(
+            "select (observed_value ->> 'evaluated')::int from ops.quality_results"
+            " where run_id = 'no days' and expectation = 'meter_days_are_complete'"
+        ).fetchall()
+    assert evaluated == [(0,)]
+
+
 SPOILED_DAY = (
     "update marts.fct_energy_daily set quantity = quantity + 1 where flow_code = 'F-M1' and stat_date = '2026-06-09'"
 )
