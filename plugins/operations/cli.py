@@ -23,6 +23,7 @@ COMMANDS = {
     "remind": ("plugins.metering.commands:remind", "Tell what falls due: calibrations, certificates."),
     "ledger": ("plugins.operations.ledger:ledger", "Show, export and import ledgers as workbooks."),
     "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
+    "sandbox": ("plugins.province.sandbox.command:sandbox", "Run a provincial platform here, to upload to."),
 }
 """Commands that live in modules of their own, imported only when called (some imports take seconds)."""
 
