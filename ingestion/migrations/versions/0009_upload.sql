@@ -56,6 +56,7 @@ create table ops.upload_outbox (
     last_code text, last_message text,
     filled_at timestamptz not null,            -- when this version came from the marts
     sent_at timestamptz,                       -- written before the first sending of this version
+    tried_at timestamptz,                      -- last sending of it
     acked_at timestamptz,
     primary key (site_code, destination, data_code, stat_type, stat_date),
     foreign key (site_code, destination) references ops.upload_destinations (site_code, destination)
