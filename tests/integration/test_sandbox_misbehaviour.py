@@ -207,6 +207,13 @@ def test_orders_that_make_no_sense_are_refused(sandbox: Sandbox) -> None:
         sandbox.misbehave("close", "letters")
     with pytest.raises(SandboxError, match="deed is one of"):
         sandbox.change("close")
+    with pytest.raises(SandboxError, match="422"):
+        sandbox.freeze("2026-10", "2026-11")
+    with pytest.raises(SandboxError, match="422"):
+        sandbox.misbehave("freeze", first="October")
+    with pytest.raises(SandboxError, match="probability is above 0"):
+        sandbox.misbehave("close", probability=2.0)
+    assert sandbox.control()["frozen"] == sandbox.control()["faults"] == []
     with pytest.raises(SandboxError, match="interval_minutes"):
         sandbox.set_options(interval_minutes=7)
     answer = requests.post(f"{sandbox.url}/sandbox/control/faults", data='{"deed": "close"}', timeout=10)

@@ -81,7 +81,7 @@ def control(platform: Platform) -> APIRouter:
         if deed not in CHANGES or profile not in (None, *PROFILES):
             raise HTTPException(422, f"deed is one of {', '.join(sorted(CHANGES))}, profile of {', '.join(PROFILES)}")
         days = {**OPTIONS[Deed.FREEZE], **{name: body[name] for name in ("first", "last") if name in body}}
-        platform.change(deed, profile, **days)
+        _try(lambda: platform.change(deed, profile, **days))
         return {"deed": deed.value}
 
     @router.put("/options")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 from typing import Any
 
@@ -132,6 +133,9 @@ def read_fault(given: dict[str, Any]) -> Fault:
     if unknown := sorted(set(rest) - set(known)):
         raise ValueError(f"{deed} knows no {', '.join(unknown)}" + (f", but {', '.join(known)}" if known else ""))
     fault.options = {name: _like(default, rest.get(name, default)) for name, default in known.items()}
+    if deed is Deed.FREEZE:
+        for day in fault.options.values():
+            date.fromisoformat(day)
     return fault
 
 

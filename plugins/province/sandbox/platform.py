@@ -7,7 +7,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +189,8 @@ class Platform:
 
     def change(self, deed: Deed, profile: str | None = None, first: str = "", last: str = "") -> None:
         """One of the changes that hold on, for one profile or both."""
+        if deed is Deed.FREEZE:
+            date.fromisoformat(first), date.fromisoformat(last)  # ValueError, before anything changes
         profiles = PROFILES if profile is None else (profile,)
         for name in profiles:
             state = self.states[name]
