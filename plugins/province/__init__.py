@@ -1,1 +1,1 @@
-"""Uploading to provincial platforms (DB53/T 1026-2021, 4.11): outbox, wire, profiles, and a sandbox platform."""
+"""Uploading to provincial platforms (DB53/T 1026-2021, 4.11): what is said to them, how, and by which profile."""

@@ -42,8 +42,8 @@ class Addresses:
             or any(character.isspace() or character == "\\" for character in url)
         ):
             raise BlockedAddressError(f"地址中有不允许的字符或过长：{url[:200]!r}")
-        absolute = urljoin(self._base, url)
         try:
+            absolute = urljoin(self._base, url)
             parts = urlsplit(absolute)
             host, port = (parts.hostname or "").rstrip("."), parts.port
         except ValueError as error:

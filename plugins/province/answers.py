@@ -59,7 +59,10 @@ def _whole(text: str) -> int:
 def _decimal(text: str) -> Decimal:
     if len(text) > LONGEST_NUMBER:
         raise WrongShapeError("应答中有过长的数字")
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except ArithmeticError as error:  # an exponent beyond all that Decimal holds
+        raise WrongShapeError("应答中有过大或过小的数字") from error
     if not number.is_finite() or abs(number.adjusted()) > LARGEST_EXPONENT:
         raise WrongShapeError("应答中有过大或过小的数字")
     return number

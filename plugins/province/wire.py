@@ -9,80 +9,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal
+from typing import Any
 
 import requests
 
-from plugins.province.addresses import Addresses, BlockedAddressError
+from plugins.province.addresses import Addresses, BlockedAddressError, is_loopback
 from plugins.province.answers import WrongShapeError, masked, message_of, parsed
 from plugins.province.deadlines import DeadlineAdapter, deadline
+from plugins.province.exchange import Exchange, Limits, Problem, Reply, Verdict
+from plugins.province.settings import Settings
+
+__all__ = ["BlockedAddressError", "Exchange", "Limits", "Reply", "Verdict", "Wire", "is_loopback"]
 
 LOGGED = 16 * 1024
 """Characters of a body that the log keeps."""
 SHORTEST_SECRET = 6
 """Shorter ones are hidden by their member's name alone: else every digit of a log would be a secret."""
+FILES = {"client_cert", "client_key", "ca_bundle"}
 LONGEST_WAIT_S = 24 * 3600
 CHUNK = 64 * 1024
 MOVED = {404, 405}
-
-Problem = Literal["unknown", "blocked", "moved"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How long one exchange and how large an answer may be."""
-
-    connect_s: float = 10
-    read_s: float = 60
-    total_s: float = 180
-    response_bytes: int = 8 << 20
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the reader of an answer makes of it."""
-
-    outcome: Literal["accepted", "refused", "unknown", "blocked"]
-    code: str | None = None
-    message: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """What the log says of one request; fields are columns of ops.upload_exchanges."""
-
-    kind: str
-    method: str
-    url: str
-    started_at: datetime
-    duration_ms: int
-    http_status: int | None
-    code: str | None
-    message: str | None
-    outcome: str
-    reason: str | None
-    row_count: int
-    bytes_sent: int
-    bytes_received: int
-    clock_skew_s: int | None
-    request: str
-    response: str | None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came back. ``problem`` None: an object in JSON with status 200, which ``judge`` understood."""
-
-    http_status: int | None
-    json: dict[str, Any] | None
-    problem: Problem | None
-    text: str
-    code: str | None = None
-    message: str | None = None
-    reason: str | None = None
-    is_accepted: bool = False
-    retry_after_s: int | None = None
 
 
 @dataclass
@@ -118,30 +64,36 @@ class Wire:
         is_loopback_http_allowed: bool = False,
         *,
         log: Callable[[Exchange], None],
+        secrets: Mapping[str, str],
+        settings: Settings,
         clock: Callable[[], datetime],
-        secrets: Iterable[str] = (),
-        limits: Limits | None = None,
-        client_cert: tuple[str, str] | None = None,
-        ca_bundle: str | None = None,
-        certificate_sha256: str | None = None,
     ) -> None:
-        """``log`` is called by one thread at a time. ``client_cert`` is (certificate, key), ``ca_bundle`` a file.
+        """``log`` is called by one thread at a time.
 
-        ``certificate_sha256`` pins the server's certificate, for platforms whose certificate names no host or has
-        no authority above it; without it certificates are verified as usual.
+        Of ``secrets`` client_cert, client_key and ca_bundle are files; the others are kept out of the log. The
+        setting certificate_sha256 pins the server's certificate, for platforms whose certificate names no host or
+        has no authority above it; without it certificates are verified as usual.
         """
         self.addresses = Addresses(base_url, allowed_hosts, is_loopback_http_allowed)
-        self.limits = limits or Limits()
+        self.limits = Limits.of(settings)
         self._log, self._clock = log, clock
         self._secrets: frozenset[str] = frozenset()
-        self._cert = client_cert
-        self._verify: bool | str = False if certificate_sha256 else (ca_bundle or True)
-        self._fingerprint = certificate_sha256
+        cert, key = secrets.get("client_cert"), secrets.get("client_key")
+        self._cert = (cert, key) if cert and key else cert or None
+        self._fingerprint = settings.text("certificate_sha256") or None
+        self._verify: bool | str = False if self._fingerprint else (secrets.get("ca_bundle") or True)
         self._lock = threading.Lock()
         self._mine = threading.local()
         self._sessions: list[requests.Session] = []
-        for secret in secrets:
-            self.hide(secret)
+        for name, secret in secrets.items():
+            if name not in FILES:
+                self.hide(secret)
+
+    def __enter__(self) -> Wire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def hide(self, secret: str | None) -> None:
         """Keep a secret out of the log from now on."""

@@ -6,14 +6,23 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, cast
 
+from plugins.province.context import Context
 from plugins.province.declarations import Declaration, Problem
+from plugins.province.settings import ProfileError, Settings, flattened
+from plugins.province.wire import Wire
+
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -112,3 +121,63 @@ class Adapter(Protocol):
 
     def download(self, first: date, after: date) -> Iterator[Held] | None:
         """What the platform holds of [first, after); None where it cannot be asked. Raises DownloadError on the way."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One kind of platform."""
+
+    name: str
+    title: str
+    document: Mapping[str, Any]
+    """profile.toml, with that of the profile it extends below it."""
+    defaults: Settings
+    speaker: str
+    """The profile whose adapter.py speaks for it."""
+
+    def settings(self, options: Mapping[str, str]) -> Settings:
+        """The settings with a destination's options over them; raises ProfileError."""
+        return self.defaults.over(options)
+
+    def check_options(self, options: Mapping[str, str]) -> None:
+        """Raise ProfileError for an option that is unknown or has a value it cannot have."""
+        self.settings(options)
+
+    def missing_secrets(self, secrets: Mapping[str, str]) -> list[str]:
+        """Which secrets this kind of platform needs and nobody has given."""
+        return [name for name in self.document.get("secrets", []) if not secrets.get(name)]
+
+    def adapter(self, wire: Wire, context: Context) -> Adapter:
+        """What speaks to the destination of ``context``; raises ProfileError for options that cannot be."""
+        module = import_module(f"{__name__}.{self.speaker}.adapter")
+        return cast("Adapter", module.Adapter(wire, context, self.settings(context.options), self.document))
+
+
+def names() -> list[str]:
+    """Every profile there is."""
+    return sorted(path.parent.name for path in HERE.glob("*/profile.toml"))
+
+
+@lru_cache
+def load(name: str) -> Profile:
+    """The profile of that name; raises ProfileError, which says which there are."""
+    if name not in names():
+        raise ProfileError(f"没有名为 {name} 的平台类型。可用的有：{'、'.join(names())}")
+    document = tomllib.loads((HERE / name / "profile.toml").read_text(encoding="utf-8"))
+    speaker = name
+    if base := document.get("extends"):
+        below = load(str(base))
+        document = _over(below.document, document)
+        if not (HERE / name / "adapter.py").is_file():
+            speaker = below.speaker
+    defaults = Settings(flattened(document["settings"]), document.get("choices", {}), frozenset({"messages"}))
+    defaults.check()
+    return Profile(name, str(document["title"]), document, defaults, speaker)
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        held = merged.get(key)
+        merged[key] = _over(held, value) if isinstance(held, Mapping) and isinstance(value, Mapping) else value
+    return merged
