@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -58,6 +58,9 @@ class Column:
     """Exclusive lower bound."""
     minimum: Decimal | None = None
     maximum: Decimal | None = None
+    spelling: Callable[[str], str | None] | None = None
+    """The one spelling in which a text is kept; None for a text that can't be one. With ``misspelled``."""
+    misspelled: Reason | None = None
 
     @property
     def stored(self) -> str:

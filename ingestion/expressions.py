@@ -45,9 +45,15 @@ _WIDE_MINUS = re.compile("[－−–—]")
 class ExpressionError(Exception):
     """An expression that cannot be used; ``reason`` is the code, the message the Chinese sentence."""
 
-    def __init__(self, reason: Reason, expression: str, detail: str = "") -> None:
+    def __init__(self, reason: Reason, expression: str, detail: str = "", column: str = "measured_by") -> None:
         self.reason = reason
-        super().__init__(text(reason, value=expression, detail=detail))
+        self.expression = expression
+        self.detail = detail
+        super().__init__(text(reason, column=column, value=expression, detail=detail))
+
+    def of(self, column: str) -> ExpressionError:
+        """The same of another column's expression."""
+        return ExpressionError(self.reason, self.expression, self.detail, column)
 
 
 @dataclass(frozen=True)
@@ -60,20 +66,30 @@ class Meaning:
 
 
 def terms(
-    expression: str, meters: Collection[str], flows: Mapping[str, str | None] | None = None
+    expression: str,
+    meters: Collection[str],
+    flows: Mapping[str, str | None] | None = None,
+    column: str = "measured_by",
 ) -> dict[str, Decimal]:
     """Coefficient of every meter, like terms summed, zeros dropped.
 
-    ``meters`` are the known codes; ``flows`` the known flows with their own expressions, to say
-    so when an expression refers to a flow. Raises ExpressionError.
+    ``meters`` are the known codes (of whatever the expression of ``column`` may be over); ``flows`` the known flows
+    with their own expressions, to say so when an expression refers to a flow. Raises ExpressionError.
     """
+    try:
+        return _terms(expression, meters, flows or {})
+    except ExpressionError as error:
+        raise error.of(column) from error
+
+
+def _terms(expression: str, meters: Collection[str], flows: Mapping[str, str | None]) -> dict[str, Decimal]:
     plain = _plain(expression)
     try:
         tree = _parser().parse(plain)
     except lark.exceptions.LarkError as error:
         raise ExpressionError(Reason.EXPRESSION_SYNTAX, expression, _place(error, plain)) from error
     try:
-        meaning = _Evaluation(expression, meters, flows or {}).transform(tree)
+        meaning = _Evaluation(expression, meters, flows).transform(tree)
     except lark.exceptions.VisitError as error:
         raise error.orig_exc from error
     if meaning.terms is None:

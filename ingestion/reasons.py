@@ -40,6 +40,17 @@ class Reason(StrEnum):
     SAME_NODE = "same_node"
     SITE_NOT_SINGLE = "site_not_single"
     NOT_ASCENDING = "not_ascending"
+    BOUNDS_REVERSED = "bounds_reversed"
+    # what is uploaded
+    BAD_DATA_CODE = "bad_data_code"
+    BAD_DESTINATION = "bad_destination"
+    BAD_STAT_TYPES = "bad_stat_types"
+    BAD_STAT_DATE = "bad_stat_date"
+    STAT_DATE_OFF_GRID = "stat_date_off_grid"
+    UPLOAD_TWO_SOURCES = "upload_two_sources"
+    UPLOAD_NO_PRODUCT = "upload_no_product"
+    UPLOAD_METER_TCE = "upload_meter_tce"
+    UPLOAD_UNKNOWN_TERM = "upload_unknown_term"
     # editing of a ledger
     CONFLICT = "conflict"
     VERSION_MISSING = "version_missing"
@@ -101,6 +112,16 @@ TEXTS: dict[Reason, str] = {
     Reason.SAME_NODE: "from_node 与 to_node 都是“{value}”，能流必须连接两个不同的节点。请改正其中一个。",
     Reason.SITE_NOT_SINGLE: "site 表必须恰好有一行，这里有 {value} 行。请只保留本单位一行。",
     Reason.NOT_ASCENDING: "{column} 的“{value}”小于 {other} 的“{least}”；待机、空载、运行的下限必须依次不减。请核对。",
+    Reason.BOUNDS_REVERSED: "{column} 的“{value}”小于 {other} 的“{least}”，没有数值能同时满足。请核对上下限。",
+    Reason.BAD_DATA_CODE: "{column} 的“{value}”不是数据编码；编码为 16 位数字，写成 00-00-0000-023300-11 的形式，连字符可省略。请对照平台改正。",
+    Reason.BAD_DESTINATION: "{column} 的“{value}”不是平台名称；名称只能用字母、数字、“_”“.”“-”。请填平台名称，或填 * 表示所有平台。",
+    Reason.BAD_STAT_TYPES: "{column} 的“{value}”不在允许的取值之内（0 实时、1 日、2 月、3 年）。请写成 0,1,2 或 日,月 的形式。",
+    Reason.BAD_STAT_DATE: "{column} 的“{value}”不是有效的统计时间。请写成 2026-10-08 00:00:00 的形式。",
+    Reason.STAT_DATE_OFF_GRID: "{column} 的“{value}”不是该统计类型的期间起点；起点应为{allowed}。请改正时间或统计类型。",
+    Reason.UPLOAD_TWO_SOURCES: "{column} 的“{value}”与 flow 的“{other}”同时填写，无法判断以哪一个为准。请只留一个。",
+    Reason.UPLOAD_NO_PRODUCT: "{column} 为空，但指标 {value} 需要知道是哪一种产品。请填写产品编码。",
+    Reason.UPLOAD_METER_TCE: "{column} 中的 {value} 是计量器具，没有折标系数，不能得出标准煤量。请改用能流。",
+    Reason.UPLOAD_UNKNOWN_TERM: "{column} 的“{value}”中的 {detail} 不是已登记的能流或计量器具。请先在 flows 或 meters 中登记，或改正编码；运算符两边要留空格。",
     Reason.CONFLICT: "{column} 为“{value}”的这一行已由 {who} 于 {when} 修改，您看到的不是最新内容，这次修改没有保存。请重新打开后再改。",
     Reason.VERSION_MISSING: "{column} 为“{value}”的修改没有说明依据哪个版本，无法判断是否会覆盖他人的修改。请重新打开后再改。",
     Reason.NOT_FOUND: "{column} 为“{value}”的行不在台账中。请刷新后再试。",
@@ -111,14 +132,14 @@ TEXTS: dict[Reason, str] = {
     Reason.NEVER_RETIRED: "{table}不能停用。",
     Reason.WAREHOUSE_BUSY: "正在计算或导入，台账暂时不能修改，这次没有保存。请稍后再试。",
     Reason.FORMULA: "{column} 的单元格是公式“{value}”；台账只接受数值和文字。请复制后选择性粘贴为数值。",
-    Reason.EXPRESSION_SYNTAX: "measured_by “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
-    Reason.EXPRESSION_UNKNOWN_METER: "measured_by “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
-    Reason.EXPRESSION_FLOW: "measured_by “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
-    Reason.EXPRESSION_CYCLE: "measured_by “{value}”使能流互相引用，构成循环：{detail}。请改写成计量器具。",
-    Reason.EXPRESSION_NONLINEAR: "measured_by “{value}”不是线性表达式：{detail}。计量器具之间只能相加减，只能乘以或除以数字。",
-    Reason.EXPRESSION_CONSTANT: "measured_by “{value}”中 {detail} 是单独的常数，不能与计量器具相加减。请去掉常数。",
-    Reason.EXPRESSION_AMBIGUOUS: "measured_by “{value}”中 {detail} 既可读作数字也可读作计量器具编码，无法判断。请改写，例如把系数写成 2.0。",
-    Reason.EXPRESSION_EMPTY: "measured_by “{value}”合并后不含任何计量器具。请改正，或留空表示没有计量。",
+    Reason.EXPRESSION_SYNTAX: "{column} “{value}”写法有误：{detail}。请写成 M1 + M2 - 0.5 * M3 的形式，运算符两边留空格。",
+    Reason.EXPRESSION_UNKNOWN_METER: "{column} “{value}”中的 {detail} 不是已登记的计量器具。请先在 meters 中登记，或改正编码；运算符两边要留空格。",
+    Reason.EXPRESSION_FLOW: "{column} “{value}”引用了能流 {detail}；表达式只能由计量器具组成。请改写成对应的计量器具。",
+    Reason.EXPRESSION_CYCLE: "{column} “{value}”使能流互相引用，构成循环：{detail}。请改写成计量器具。",
+    Reason.EXPRESSION_NONLINEAR: "{column} “{value}”不是线性表达式：{detail}。计量器具之间只能相加减，只能乘以或除以数字。",
+    Reason.EXPRESSION_CONSTANT: "{column} “{value}”中 {detail} 是单独的常数，不能与计量器具相加减。请去掉常数。",
+    Reason.EXPRESSION_AMBIGUOUS: "{column} “{value}”中 {detail} 既可读作数字也可读作计量器具编码，无法判断。请改写，例如把系数写成 2.0。",
+    Reason.EXPRESSION_EMPTY: "{column} “{value}”合并后不含任何计量器具。请改正，或留空表示没有计量。",
     Reason.FILE_EMPTY: "{file}：文件没有表头，什么也没有导入。请重新导出。",
     Reason.FILE_TRUNCATED: "{file}：文件不完整（{detail}），什么也没有导入。请等文件写完，或重新导出、重新传送后再导入。",
     Reason.FILE_CORRUPT: "{file}：文件已损坏（{detail}），什么也没有导入。请重新导出或重新传送。",

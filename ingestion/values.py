@@ -47,6 +47,11 @@ def parse(column: Column, cell: str, timezone: ZoneInfo) -> str | None:
         if column.required:
             raise CellError(Reason.MISSING_VALUE, column=column.name)
         return column.default
+    if column.spelling is not None and column.misspelled is not None:
+        spelled = column.spelling(plain)
+        if spelled is None:
+            raise CellError(column.misspelled, column=column.name, value=cell)
+        return spelled
     if column.kind is Kind.TEXT:
         return plain
     if column.kind is Kind.TIMESTAMP:

@@ -299,7 +299,15 @@ def _referred(table: Table, rows: Rows) -> dict[str, set[str] | None]:
     if table.name == "org_units":
         result["org_units"] = None  # the circle of parents may close anywhere
     if table.name == "flows":
-        written = [expression for row in rows.good if (expression := row.values["measured_by"])]
-        result["meters"] = {word for expression in written for word in expressions.words(expression)}
+        result["meters"] = _words(rows, "measured_by")
         result["flows"] = None
+    if table.name == "upload_items":
+        written = _words(rows, "expression")
+        result["meters"] = written
+        result["flows"] = written | (result["flows"] or set())
     return result
+
+
+def _words(rows: Rows, column: str) -> set[str]:
+    """Every word of the rows' expressions: what may be a code."""
+    return {word for row in rows.good for word in expressions.words(row.values[column] or "")}

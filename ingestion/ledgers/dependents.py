@@ -50,6 +50,8 @@ def find(
                 _take(found, holder, _referring(connection, site, holder, reference.column, codes, on_date, table))
     if table.name == "meters":
         _take(found, records.ledger("flows"), _measured(connection, site, codes, on_date))
+    if table.name in ("meters", "flows"):
+        _take(found, records.ledger("upload_items"), _uploaded(connection, site, table.name[:-1], codes, on_date))
     if table.name == "energies":
         return {code: one for code, one in found.items() if not _is_known_otherwise(connection, site, code, on_date)}
     return found
@@ -96,6 +98,25 @@ def _measured(connection: Connection, site: str, codes: Collection[str], on_date
             and not coalesce(flows.retired_on <= %s, false)
         group by 1""",
         [site, sorted(codes), on_date],
+    ).fetchall()
+
+
+def _uploaded(
+    connection: Connection, site: str, kind: str, codes: Collection[str], on_date: date
+) -> list[tuple[str, str, int]]:
+    """Uploaded items in use whose expressions count on these flows or meters."""
+    return connection.execute(
+        """select terms.code, min(terms.data_code), count(*)
+        from ledger.upload_terms as terms
+        inner join ledger.upload_items as items
+            on
+                terms.site_code = items.site_code
+                and terms.data_code = items.data_code
+                and terms.destination = items.destination
+        where terms.site_code = %s and terms.kind = %s and terms.code = any(%s)
+            and not coalesce(items.retired_on <= %s, false)
+        group by 1""",
+        [site, kind, sorted(codes), on_date],
     ).fetchall()
 
 

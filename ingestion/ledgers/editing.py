@@ -216,5 +216,4 @@ def _land(connection: Connection, site: str, draft: Draft, author: Author, now: 
     batch_id = batches.insert(connection, batch)
     authorship.name_batch(connection, batch_id)
     upsert.upsert(connection, rows, site, batch_id, now)
-    if draft.table.name == "flows":
-        upsert.replace_terms(connection, rows, site, set(draft.known.rows["meters"]))
+    landing.write_terms(connection, rows, site, {}, draft.known)

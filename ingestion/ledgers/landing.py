@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import psycopg
 
 from ingestion import authorship, batches
 from ingestion.batches import Batch, BatchReport
-from ingestion.ledgers import flows, references, state, upsert
+from ingestion.ledgers import flows, references, state, upload_checks, upsert
 from ingestion.ledgers.rows import Rows, parse
 from ingestion.ledgers.state import Known
 from ingestion.package import Package, PackageFile
@@ -55,7 +56,7 @@ def land(package: Package, connection: Connection, site: str, load_id: UUID, now
             if name in refused:
                 reports.append(_refuse(connection, batch, file, refused[name]))
             else:
-                reports.append(_write(connection, batch, tables[name], _meter_codes(tables, known)))
+                reports.append(_write(connection, batch, tables[name], tables, known))
     return reports
 
 
@@ -82,9 +83,13 @@ def check_site(rows: Rows, timezone: ZoneInfo) -> ZoneInfo:
     return timezone
 
 
-def _meter_codes(tables: dict[str, Rows], known: Known) -> set[str]:
-    own = {str(row.values["meter_code"]) for row in tables["meters"].good} if "meters" in tables else set()
-    return own | set(known.rows["meters"])
+def write_terms(connection: Connection, rows: Rows, site: str, tables: Mapping[str, Rows], known: Known) -> None:
+    """The expressions of rows that were written, taken apart."""
+    meters = upload_checks.codes("meters", tables, known)
+    if rows.table.name == "flows":
+        upsert.replace_terms(connection, rows, site, meters)
+    if rows.table.name == "upload_items":
+        upsert.replace_upload_terms(connection, rows, site, upload_checks.codes("flows", tables, known), meters)
 
 
 def _refuse(connection: Connection, batch: Batch, file: PackageFile, error: FileRefused) -> BatchReport:
@@ -102,7 +107,7 @@ def _refuse(connection: Connection, batch: Batch, file: PackageFile, error: File
     return batches.refuse(connection, batch)
 
 
-def _write(connection: Connection, batch: Batch, rows: Rows, meter_codes: set[str]) -> BatchReport:
+def _write(connection: Connection, batch: Batch, rows: Rows, tables: Mapping[str, Rows], known: Known) -> BatchReport:
     """One table: its batch (the last one again when the file is the same), refused rows, rows."""
     lines = {rejection.line for rejection in rows.rejections}
     batch = Batch(
@@ -130,6 +135,5 @@ def _write(connection: Connection, batch: Batch, rows: Rows, meter_codes: set[st
         batches.reject(connection, batch, report.batch_id, rows.rejections)
     authorship.name_batch(connection, report.batch_id)
     upsert.upsert(connection, rows, batch.site_code, report.batch_id, batch.received_at)
-    if rows.table.name == "flows":
-        upsert.replace_terms(connection, rows, batch.site_code, meter_codes)
+    write_terms(connection, rows, batch.site_code, tables, known)
     return report

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from ingestion.declarations import Table
-from ingestion.ledgers import flows
+from ingestion.ledgers import flows, upload_checks
 from ingestion.ledgers.resources import ALL
 from ingestion.ledgers.rows import Row, Rows
 from ingestion.ledgers.state import Known
@@ -35,6 +35,10 @@ def check(tables: Mapping[str, Rows], known: Known) -> None:
             _refuse_overlaps(rows, known)
         if declared.name == "flows":
             flows.check(rows, tables.get("meters"), known)
+        if declared.name == "upload_items":
+            upload_checks.check_items(rows, tables, known)
+        if declared.name == "upload_values":
+            upload_checks.check_values(rows)
 
 
 def check_references(rows: Rows, tables: Mapping[str, Rows], known: Known) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ingestion.declarations import Extra, Kind, Reference, Table
-from ingestion.ledgers import equipment, metering, requirements, tables
+from ingestion.ledgers import equipment, metering, requirements, tables, uploads
 from ingestion.ledgers.tables import REMARK, RETIRED_ON, _c, energy
 
 PERSONS = Table(
@@ -197,7 +197,8 @@ ALL: tuple[Table, ...] = (
     CALENDARS,
     _kept("alarm_rules", "预警规则"),
     _kept("limits_custom", "自定义限额"),
-    _kept("upload_items", "上传数据项"),
+    uploads.UPLOAD_ITEMS,
+    uploads.UPLOAD_VALUES,
 )
 """Every ledger, those referred to before those that refer to them."""
 

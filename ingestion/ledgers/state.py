@@ -50,6 +50,7 @@ _QUERIES = {
     "persons": ("person_code", "select person_code as code from ledger.persons"),
     "meters": ("meter_code", "select meter_code as code, energy_code, unit from ledger.meters"),
     "flows": ("flow_code", "select flow_code as code, energy_code, measured_by from ledger.flows"),
+    "upload_items": ("data_code", "select data_code as code from ledger.upload_items"),
 }
 """Per table that others refer to: the column of its code, and what is read of it."""
 

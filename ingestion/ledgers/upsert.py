@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from ingestion.declarations import Extra
-from ingestion.ledgers import flows
+from ingestion.ledgers import flows, upload_checks
 from ingestion.ledgers.rows import Row, Rows
 
 Connection = psycopg.Connection[Any]
@@ -120,6 +120,42 @@ def replace_terms(connection: Connection, rows: Rows, site: str, meter_codes: se
         select %(site)s, flow_code, meter_code, coefficient
         from jsonb_populate_recordset(null::ledger.flow_terms, %(terms)s::jsonb)
         on conflict (site_code, flow_code, meter_code) do update set coefficient = excluded.coefficient
+        where kept.coefficient <> excluded.coefficient""",
+        {"site": site, "terms": terms},
+    )
+
+
+def replace_upload_terms(
+    connection: Connection, rows: Rows, site: str, flow_codes: set[str], meter_codes: set[str]
+) -> None:
+    """Terms of the uploaded items that stand, instead of those they had before."""
+    if "expression" not in rows.present:
+        return
+    terms = json.dumps(upload_checks.term_rows(rows, flow_codes, meter_codes))
+    items = json.dumps([{name: row.values[name] for name in rows.table.key} for row in rows.good])
+    connection.execute(
+        """delete from ledger.upload_terms as kept
+        using jsonb_to_recordset(%(items)s::jsonb) as items (data_code text, destination text)
+        where
+            kept.site_code = %(site)s
+            and kept.data_code = items.data_code
+            and kept.destination = items.destination
+            and not exists (
+                select from jsonb_populate_recordset(null::ledger.upload_terms, %(terms)s::jsonb) as new
+                where
+                    new.data_code = kept.data_code
+                    and new.destination = kept.destination
+                    and new.kind = kept.kind
+                    and new.code = kept.code
+            )""",
+        {"site": site, "items": items, "terms": terms},
+    )
+    connection.execute(
+        """insert into ledger.upload_terms as kept (site_code, data_code, destination, kind, code, coefficient)
+        select %(site)s, data_code, destination, kind, code, coefficient
+        from jsonb_populate_recordset(null::ledger.upload_terms, %(terms)s::jsonb)
+        on conflict (site_code, data_code, destination, kind, code)
+        do update set coefficient = excluded.coefficient
         where kept.coefficient <> excluded.coefficient""",
         {"site": site, "terms": terms},
     )

@@ -54,7 +54,19 @@ def _reference(column: Column, place: int, is_key: bool, chance: random.Random, 
     return known[place % len(known)] if is_key else chance.choice(list(known))
 
 
+def _spelled(column: Column, place: int) -> str:
+    """A text of a column that keeps one spelling only."""
+    return {
+        "data_code": f"00-00-0000-{place:06d}-11",
+        "destination": "*" if place % 2 else "kunming.sandbox",
+        "stat_types": "0,1,2,3"[: place % 4 * 2 + 1],
+        "stat_date": "2026-01-01 00:00:00",
+    }[column.name]
+
+
 def _value(column: Column, place: int, is_key: bool, chance: random.Random) -> str:
+    if column.spelling is not None:
+        return _spelled(column, place)
     if column.kind is Kind.CODE:
         return f"{column.name[0].upper()}-{place:04d}.x"
     if column.kind is Kind.TEXT:
@@ -91,6 +103,11 @@ def _mend(table: Table, row: dict[str, str], place: int, site: str, codes: Mappi
         nodes, meters = codes["nodes"], codes["meters"]
         row["from_node"], row["to_node"] = nodes[place % len(nodes)], nodes[(place + 1) % len(nodes)]
         row["measured_by"] = f"{meters[place % len(meters)]} - 0.5 * {meters[(place + 1) % len(meters)]}"
+    if table.name == "upload_items":
+        # One source, bounds in their order, and what an empty cell is filled with.
+        row |= {"expression": "" if row["flow"] else " + ".join(codes["meters"][:2]), "figure": "quantity"}
+        row |= {"value_min": "0.000000001", "scope": row["scope"] or "2", "input_type": row["input_type"] or "4"}
+        row |= {name: row[name] or default for name, default in (("factor", "2"), ("least_coverage", "0.5"))}
     if table.name == "equipment_rules":
         row |= {"standby_above_kw": "0.5", "idle_above_kw": "0.5", "running_above_kw": "20"}
 

@@ -22,13 +22,21 @@ OTHERS = "workbench_others"
 YES_NO = (("true", "是"), ("false", "否"))
 OPEN_ENDS = ("-infinity", "infinity")
 
-LONG_TEXTS = {"remark", "finding", "content", "uncalibrated_reason", "measured_by"}
+LONG_TEXTS = {"remark", "finding", "content", "uncalibrated_reason", "measured_by", "expression"}
 CODES = {"org_code": "org_units", "parent_code": "org_units", "energy_code": "energies"}
 """Columns whose codes are few enough to be chosen from a list: column and the ledger it refers to."""
 
 HINTS = {
     ("meters", "multiplier"): "倍率自某日起改变时，请登记“计量器具变更”；在这里改，历史数据会按新倍率重算",
     ("meters", "register_max"): "换表后改变时，请登记“计量器具变更”；在这里改，历史数据会重算",
+    ("upload_items", "data_code"): "16 位：工序 2、工序单元 2、设备 4、分类与种类 6、用途 2，例：00-00-0000-023300-11",
+    ("upload_items", "stat_types"): "0 实时、1 日、2 月、3 年，例：0,1,2",
+    (
+        "upload_items",
+        "expression",
+    ): "例：F1 + F2 - 0.5 * F3，由能流或计量器具组成，运算符两侧须有空格",
+    ("upload_items", "scope"): "留空则按编码中的 0 判断",
+    ("upload_values", "stat_date"): "期间的起点，例：2026-10-08 00:00:00",
     ("flows", "measured_by"): "例：M1 + M2 - 0.5 * M3，运算符两侧须有空格；修改后历史数据会重算",
 }
 
