@@ -22,6 +22,8 @@ COMMANDS = {
     "correct": ("plugins.operations.correct:correct", "Correct readings; the old values stay readable."),
     "remind": ("plugins.metering.commands:remind", "Tell what falls due: calibrations, certificates."),
     "ledger": ("plugins.operations.ledger:ledger", "Show, export and import ledgers as workbooks."),
+    "destination": ("plugins.province.commands:destination", "Add and list the platforms that sites upload to."),
+    "upload": ("plugins.province.commands:upload", "Send to a platform what the marts hold."),
     "period": ("plugins.closing.commands:period", "Close and re-open months; see what changed since."),
     "sandbox": ("plugins.province.sandbox.command:sandbox", "Run a provincial platform here, to upload to."),
 }

@@ -14,6 +14,9 @@ START = datetime(2026, 1, 1, tzinfo=ZoneInfo(TIMEZONE))
 WATCH = "*/5 * * * *"
 """How often the drop folder is looked at. A look that finds nothing costs one short task."""
 
+QUARTER = "*/15 * * * *"
+"""How often the sender looks whose turn it is; platforms give each plant a slot of its own."""
+
 NIGHT = "30 3 * * *"
 """When upkeep runs, local time: after the day's figures, before anybody looks at them."""
 

@@ -13,6 +13,7 @@ class Domain(StrEnum):
     ERP = "domain/erp"
     PERFORMANCE = "domain/performance"
     WAREHOUSE = "domain/warehouse"
+    PROVINCE = "domain/province"
 
 
 class Layer(StrEnum):
@@ -22,6 +23,7 @@ class Layer(StrEnum):
     MARTS = "layer/marts"
     UPKEEP = "layer/upkeep"
     NOTICE = "layer/notice"
+    EXCHANGE = "layer/exchange"
 
 
 class Impact(StrEnum):
@@ -37,6 +39,7 @@ class Clause(StrEnum):
     PERFORMANCE = "db53/4.2"
     METERING = "db53/4.3"
     MONITORING = "db53/4.5"
+    UPLOAD = "db53/4.11"
 
 
 def tags(domain: Domain, layer: Layer, impact: Impact, clause: Clause) -> list[str]:

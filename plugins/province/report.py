@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date
 
 
@@ -16,9 +16,11 @@ class Filled:
     """Of these, how many take the place of a value that was sent."""
     forgotten: int = 0
     """Never sent, and no longer in the marts."""
+    held: int = 0
+    """Left as they were: a build has computed them and the gate over the marts has not passed them yet."""
 
     def __add__(self, other: Filled) -> Filled:
-        return Filled(self.filled + other.filled, self.corrected + other.corrected, self.forgotten + other.forgotten)
+        return Filled(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
 class SenderError(RuntimeError):
@@ -31,7 +33,7 @@ class BusyError(SenderError):
 
 @dataclass
 class Report:
-    """What a run did. ``problems`` are for people; the run is finished when nothing is left to send."""
+    """What a run did. ``problems`` are for people; the run is finished when nothing is left to send or held back."""
 
     run_id: str
     destination: str
@@ -48,7 +50,7 @@ class Report:
 
     @property
     def is_finished(self) -> bool:
-        return self.left == 0
+        return self.left == 0 and self.filled.held == 0
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,7 @@ def version(code: str) -> int:
     with connections.connect("keep") as connection:
         found = reading.get(connection, "S1", "upload_items", {"data_code": code, "destination": "*"})
     assert found is not None
+    assert found.version is not None
     return found.version
 
 
@@ -131,9 +132,9 @@ def test_a_form_edits_an_item_and_its_terms_follow(tmp_path: Path) -> None:
     assert rows("select kind, code, coefficient from ledger.upload_terms where data_code = %s", key["data_code"]) == [
         ("flow", "F2", 2)
     ]
-    assert rows("select changed_by from ledger.changes where table_name = 'upload_terms' order by change_id desc limit 1") == [
-        ("李工",)
-    ]
+    assert rows(
+        "select changed_by from ledger.changes where table_name = 'upload_terms' order by change_id desc limit 1"
+    ) == [("李工",)]
     (refused,) = edit("upload_items", Edit(key, {"expression": "F9"}, version(key["data_code"]))).refusals
     assert (refused.column, refused.code) == ("expression", "upload_unknown_term")
     new = Edit(None, {"data_code": "0000000001010410", "flow": "F1"}, None)

@@ -1,0 +1,27 @@
+-- One row per statistic: the figures of a range that the marts hold, and how they stand in the outbox.
+select
+    figures.stat_type,
+    count(*) as figures,
+    count(*) filter (where outbox.data_code is null) as fresh,
+    count(*) filter (
+        where outbox.sent_at is not null and outbox.value is distinct from figures.value::numeric(32, 10)
+    ) as corrected,
+    count(*) filter (where outbox.status = 3) as failed,
+    count(*) filter (where not figures.is_valid) as partial
+from marts.upload_values as figures
+left join ops.upload_outbox as outbox
+    on
+        figures.site_code = outbox.site_code
+        and figures.data_code = outbox.data_code
+        and figures.stat_type = outbox.stat_type
+        and figures.stat_date = outbox.stat_date
+        and outbox.destination = %(destination)s
+where
+    figures.site_code = %(site)s
+    and figures.destination in ('*', %(destination)s)
+    and figures.stat_date >= %(first)s
+    and figures.stat_date < %(after)s
+    and figures.ends_at <= %(now)s
+    and (%(codes)s::text[] is null or figures.data_code = any(%(codes)s))
+group by figures.stat_type
+order by figures.stat_type
