@@ -153,13 +153,29 @@ def postpone(
 
 
 def send_again(
-    connection: psycopg.Connection[Any], site: str, destination: str, now: datetime, first: date, after: date
+    connection: psycopg.Connection[Any],
+    site: str,
+    destination: str,
+    now: datetime,
+    within: tuple[date, date] | None = None,
+    codes: Sequence[str] | None = None,
 ) -> int:
-    """Let rows that failed be sent again; how many."""
+    """Let rows that failed be sent again, of periods that begin within ``within`` (half-open) and of ``codes`` where
+    given; how many.
+    """
     return connection.execute(
-        """update ops.upload_outbox set status = 1, attempts = 0, next_attempt_at = %s
-        where site_code = %s and destination = %s and status = 3 and stat_date >= %s and stat_date < %s""",
-        [now, site, destination, first, after],
+        """update ops.upload_outbox set status = 1, attempts = 0, next_attempt_at = %(now)s
+        where site_code = %(site)s and destination = %(destination)s and status = 3
+            and (%(first)s::date is null or stat_date >= %(first)s and stat_date < %(after)s)
+            and (%(codes)s::text[] is null or data_code = any(%(codes)s))""",
+        {
+            "now": now,
+            "site": site,
+            "destination": destination,
+            "first": within[0] if within else None,
+            "after": within[1] if within else None,
+            "codes": list(codes) if codes is not None else None,
+        },
     ).rowcount
 
 

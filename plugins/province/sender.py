@@ -144,7 +144,7 @@ class _Run:
                 f"有 {self.report.filled.held} 条的日期尚未通过数据集市的质量门，暂不上报（DAG build_marts 的 judge）"
             )
         if self.request.trigger == "command":  # whoever asks by hand has mended what was refused
-            outbox.send_again(self.connection, *self.key, now, first, after)
+            outbox.send_again(self.connection, *self.key, now, self.delivery.asked(), self.request.codes)
         self.connection.commit()
 
     # -------------------------------------------------------------- afterwards
