@@ -61,6 +61,7 @@ class Delivery:
         say: Callable[[str], None],
         wait: Callable[[float], None],
         chance: random.Random,
+        rows_per_second: float | None = None,
     ) -> None:
         self.connection = connection
         self.key = key
@@ -72,6 +73,8 @@ class Delivery:
         self.say = say
         self.wait = wait
         self.chance = chance
+        self.rows_per_second = rows_per_second
+        """The destination's pace, where it has one."""
         self.began_at = clock()
         self.is_stopped = False
         self.renewals = 0
@@ -103,17 +106,24 @@ class Delivery:
     def send(self) -> None:
         """Batch by batch, oldest first, until nothing is due or the platform needs rest."""
         self.say(f"上报 {self.count().unsent} 条")
+        began_at, before = self.clock(), self.report.sent
+        last: Taken | None = None
         while not self.is_stopped:
-            rows = self._take()
-            if not rows:
+            rows = self._take(last)
+            if not rows and last is None:
                 return
+            last = rows[-1] if rows else None  # at the end once more from the start: time has passed
             self._send_wave(rows)
+            if self.rows_per_second:
+                ahead_s = (self.report.sent - before) / self.rows_per_second - (self.clock() - began_at).total_seconds()
+                if ahead_s > 0:
+                    self.wait(ahead_s)
 
-    def _take(self) -> list[Taken]:
+    def _take(self, beyond: Taken | None) -> list[Taken]:
         # A person who asks now is not told to wait for a back-off of the night.
         rows = outbox.take(
             self.connection, *self.key, self.wave, self.clock(), within=self.asked(), codes=self.request.codes,
-            due_only=self.request.trigger != "command", begun_at=self.began_at,
+            due_only=self.request.trigger != "command", begun_at=self.began_at, beyond=beyond,
         )  # fmt: skip
         self.connection.commit()
         self.report.sent += len(rows)

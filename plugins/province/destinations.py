@@ -26,6 +26,7 @@ OWN_OPTIONS = {
     "least_coverage_pct": "完整率低于此值的上报项在预检中列出，默认 90",
     "deadline_minutes": "超过上报时刻多少分钟仍未完成即报警，默认 60",
     "slot": "上报时刻 HH:MM，平台未指定时使用，默认 01:30",
+    "rows_per_second": "每秒至多发送的条数，默认不限",
 }
 """Options of the sender itself; all others are the profile's."""
 
@@ -192,6 +193,7 @@ def _check_own_options(options: Mapping[str, str]) -> None:
         "since": date.fromisoformat,
         "least_coverage_pct": float,
         "deadline_minutes": int,
+        "rows_per_second": _pace,
         "slot": lambda text: datetime.strptime(text, "%H:%M"),  # noqa: DTZ007 (a time of day)
     }
     for option, check in checks.items():
@@ -201,3 +203,10 @@ def _check_own_options(options: Mapping[str, str]) -> None:
             check(options[option])  # type: ignore[operator]
         except ValueError as error:
             raise DestinationError(f"--option {option}={options[option]} 不对：{OWN_OPTIONS[option]}") from error
+
+
+def _pace(text: str) -> float:
+    pace = float(text)
+    if not 0 < pace < 1e6:
+        raise ValueError(text)
+    return pace

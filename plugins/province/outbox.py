@@ -48,30 +48,31 @@ def take(
     codes: Sequence[str] | None = None,
     due_only: bool = True,
     begun_at: datetime | None = None,
+    beyond: Taken | None = None,
 ) -> list[Taken]:
     """The oldest unsent rows, marked as sent from now on; the caller commits before it sends them.
 
     Rows whose back-off is not over are left out; without ``due_only`` only those that have backed off since
-    ``begun_at``, when the run began.
+    ``begun_at``, when the run began. With ``beyond`` only rows after that one, so that a long backlog does not look
+    at all that it has sent already, again and again.
     """
     with connection.cursor(row_factory=class_row(Taken)) as cursor:
         rows = cursor.execute(
-            """with oldest as (
-                select data_code, stat_type, stat_date
+            # By ctid, because the planner knows nothing yet of rows that have just been filled in.
+            """update ops.upload_outbox as outbox
+            set sent_at = coalesce(outbox.sent_at, %(now)s), tried_at = %(now)s, attempts = outbox.attempts + 1
+            where outbox.ctid = any(array(
+                select ctid
                 from ops.upload_outbox
                 where site_code = %(site)s and destination = %(destination)s and status = 1
                     and (next_attempt_at <= %(now)s or not %(due_only)s and coalesce(tried_at < %(begun_at)s, true))
                     and (%(first)s::date is null or stat_date >= %(first)s and stat_date < %(after)s)
                     and (%(codes)s::text[] is null or data_code = any(%(codes)s))
+                    and (stat_date, stat_type, data_code)
+                        > (%(after_date)s::timestamp, %(after_type)s::smallint, %(after_code)s::text)
                 order by stat_date, stat_type, data_code
                 limit %(limit)s
-            )
-            update ops.upload_outbox as outbox
-            set sent_at = coalesce(outbox.sent_at, %(now)s), tried_at = %(now)s, attempts = outbox.attempts + 1
-            from oldest
-            where outbox.site_code = %(site)s and outbox.destination = %(destination)s
-                and outbox.data_code = oldest.data_code and outbox.stat_type = oldest.stat_type
-                and outbox.stat_date = oldest.stat_date
+            ))
             returning outbox.data_code, outbox.stat_type, outbox.stat_date, outbox.value, outbox.input_type,
                 outbox.scope, outbox.is_valid, outbox.convert_ratio, outbox.version, outbox.attempts""",
             {
@@ -84,6 +85,9 @@ def take(
                 "codes": list(codes) if codes is not None else None,
                 "due_only": due_only,
                 "begun_at": begun_at or now,
+                "after_date": beyond.stat_date if beyond else "-infinity",
+                "after_type": beyond.stat_type if beyond else 0,
+                "after_code": beyond.data_code if beyond else "",
             },
         ).fetchall()
     return sorted(rows, key=lambda row: (row.stat_date, row.stat_type, row.data_code))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -62,6 +63,9 @@ class World:
     """In the order in which the marts held them; None where they stopped holding any."""
     year: int = 1999
     runs: int = 0
+    said: list[tuple[float, str]] = field(default_factory=list)
+    """What the last run said, with the seconds of the monotonic clock."""
+    sender_pid: int | None = None
 
     def begin(self, day: int = 1) -> date:
         """Forget all figures, and go to a year of which the platform has none. Destinations answer for what begins in
@@ -129,7 +133,12 @@ class World:
         was answered, or a commit before or after it. Returns "ended", "killed", or what went wrong.
         """
         self.runs += 1
+        self.said.clear()
         reader, writer = os.pipe()
+
+        def tell(words: str) -> None:
+            os.write(writer, f"{time.monotonic()} {words[:2000]}\n".encode())
+
         child = os.fork()
         if child == 0:
             words = "no words"
@@ -138,23 +147,27 @@ class World:
                 if dies_at is not None:
                     _die_at(dies_at)
                 sender.run(
-                    destination, Request(trigger), f"run-{self.runs}", clock=lambda: self.now,
+                    destination, Request(trigger), f"run-{self.runs}", clock=lambda: self.now, say=tell,
                     wait=lambda _: None, chance=random.Random(seed),
                 )  # fmt: skip
                 words = "ended"
-            except BaseException as error:  # the parent is told, whatever it is
-                words = f"{type(error).__name__}: {error}"
+            except BaseException as error:  # noqa: BLE001 (the parent is told, whatever it is)
+                words = f"{type(error).__name__}: {error}".replace("\n", " ")
             finally:
-                os.write(writer, words.encode()[:4000])
+                tell(words)
                 os._exit(0)
         os.close(writer)
-        with os.fdopen(reader, "rb") as pipe:
-            told = pipe.read().decode()
+        self.sender_pid = child
+        with os.fdopen(reader, encoding="utf-8") as pipe:
+            for line in pipe:
+                at, _, words = line.rstrip("\n").partition(" ")
+                self.said.append((float(at), words))
         _, status = os.waitpid(child, 0)
+        self.sender_pid = None
         if os.WIFSIGNALED(status):
             assert os.WTERMSIG(status) == signal.SIGKILL
             return "killed"
-        return told
+        return self.said[-1][1]
 
     def settle(self, destination: str, most: int = 12) -> None:
         """The platform behaves again; runs as the DAG gives them until nothing is left, then a person's."""
