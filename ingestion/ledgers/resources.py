@@ -199,6 +199,7 @@ ALL: tuple[Table, ...] = (
     _kept("limits_custom", "自定义限额"),
     uploads.UPLOAD_ITEMS,
     uploads.UPLOAD_VALUES,
+    uploads.QUALITY_WEIGHTS,
 )
 """Every ledger, those referred to before those that refer to them."""
 

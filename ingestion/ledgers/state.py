@@ -63,6 +63,7 @@ _SPANS = {
         from ledger.tariffs where site_code = %s""",
     "equipment_rules": """select equipment_code, valid_from::text, valid_to::text
         from ledger.equipment_rules where site_code = %s""",
+    "quality_weights": "select part, valid_from::text, valid_to::text from ledger.quality_weights where site_code = %s",
     "jjf1051_codes": "select code, valid_from::text, valid_to::text from ledger.jjf1051_codes where site_code = %s",
 }
 

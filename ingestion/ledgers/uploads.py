@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from ingestion import datacodes
 from ingestion.declarations import Kind, Reference, Table
-from ingestion.ledgers.tables import EQUIPMENT, REMARK, RETIRED_ON, ZERO, _c
+from ingestion.ledgers.tables import EQUIPMENT, OPEN_FROM, REMARK, RETIRED_ON, VALID_TO, ZERO, _c
 from ingestion.reasons import Reason
 
 FIGURES = {
@@ -133,5 +133,37 @@ UPLOAD_VALUES = Table(
         _c("reason", "填报原因", "原因"),
         REMARK,
         RETIRED_ON,
+    ),
+)
+
+QUALITY_WEIGHTS = Table(
+    "quality_weights",
+    "数据质量权重",
+    "ledger",
+    key=("part", "valid_from"),
+    validity=("part",),
+    aliases=("数据质量指数权重", "质量权重"),
+    columns=(
+        _c(
+            "part",
+            "评价维度",
+            "维度",
+            "指标",
+            kind=Kind.CHOICE,
+            required=True,
+            choices={
+                "completeness": ("完整性",),
+                "accuracy": ("准确性",),
+                "timeliness": ("时效性", "及时性"),
+                "verifiability": ("可验证性",),
+                "validity": ("有效性",),
+                "conformity": ("规范性",),
+            },
+        ),
+        _c("weight", "权重", kind=Kind.DECIMAL, required=True, minimum=ZERO, maximum=Decimal(100)),
+        _c("source", "依据", "来源"),
+        OPEN_FROM,
+        VALID_TO,
+        REMARK,
     ),
 )

@@ -51,11 +51,26 @@ create table ledger.upload_values (
 );
 comment on table ledger.upload_values is 'One row per item, statistic, period and platform whose value somebody entered by hand; filled retired_on: it counts no more.';
 
+-- What the parts of the data quality index count for at this site, instead of the seed's weights.
+create table ledger.quality_weights (
+    site_code text not null,
+    part text not null check (
+        part in ('completeness', 'accuracy', 'timeliness', 'verifiability', 'validity', 'conformity')
+    ),
+    valid_from date not null default '-infinity', valid_to date not null default 'infinity',
+    weight numeric not null check (weight >= 0),
+    source text,
+    remark text,
+    batch_id bigint not null, recorded_at timestamptz not null default now(),
+    primary key (site_code, part, valid_from)
+);
+comment on table ledger.quality_weights is 'One row per part of the data quality index and span of days (half-open) whose weight the site gives itself.';
+
 do $$
 declare
     name text;
 begin
-    foreach name in array array['upload_items', 'upload_terms', 'upload_values'] loop
+    foreach name in array array['upload_items', 'upload_terms', 'upload_values', 'quality_weights'] loop
         perform ledger.keep_history(format('ledger.%I', name)::regclass);
     end loop;
 end $$;
@@ -146,8 +161,10 @@ end $$;
 select set_config('nengduan.actor', '', true), set_config('nengduan.reason', '', true);
 
 -- ---------------------------------------------------------------- rights
-grant select, insert, update, delete on ledger.upload_items, ledger.upload_terms, ledger.upload_values to nengduan_ingest;
-grant select on ledger.upload_items, ledger.upload_terms, ledger.upload_values
+grant select, insert, update, delete on ledger.upload_items, ledger.upload_terms, ledger.upload_values,
+ledger.quality_weights to nengduan_ingest;
+grant select on ledger.upload_items, ledger.upload_terms, ledger.upload_values, ledger.quality_weights
 to nengduan_transform, nengduan_audit, nengduan_keep, nengduan_upload;
-grant insert, update on ledger.upload_items, ledger.upload_terms, ledger.upload_values to nengduan_keep;
+grant insert, update on ledger.upload_items, ledger.upload_terms, ledger.upload_values, ledger.quality_weights
+to nengduan_keep;
 grant delete on ledger.upload_terms to nengduan_keep;

@@ -38,7 +38,10 @@ GROUPS = {
         ("org_units", "nodes", "flows", "energies", "calorific_values", "tariffs"),
     ),
     "生产": ("fa-solid fa-calendar-days", ("products", "shifts", "calendars")),
-    "规则与上报": ("fa-solid fa-sliders", ("alarm_rules", "limits_custom", "upload_items", "upload_values", "site")),
+    "规则与上报": (
+        "fa-solid fa-sliders",
+        ("alarm_rules", "limits_custom", "upload_items", "upload_values", "quality_weights", "site"),
+    ),
 }
 """The navigation: every ledger, by what a plant's user does with it."""
 
