@@ -40,6 +40,21 @@
     group by site_code, meter_code
 {%- endmacro %}
 
+{#- A meter of which quarters of an hour are asked for since, or no longer. -#}
+{% macro mark_meters_of_changed_slots() -%}
+    insert into ops.dirty_meters (site_code, meter_code, starts_at, ends_at, cause)
+    select
+        coalesce(now.site_code, built.site_code),
+        coalesce(now.meter_code, built.meter_code),
+        '{{ var("first_day") }}',
+        '{{ var("last_day") }}',
+        '台账变更：上传数据项'
+    from {{ ref('int_meters__slotted_now') }} as now
+    full outer join {{ this }} as built
+        on now.site_code = built.site_code and now.meter_code = built.meter_code
+    where now.meter_code is null or built.meter_code is null
+{%- endmacro %}
+
 {#- A flow whose meters changed: all its hours. One that moved (energy, level, item, unit, equipment): the sums
     it left and those it joined, by energy. -#}
 {% macro changed_flows() -%}

@@ -63,6 +63,7 @@ def test_marts_are_the_contract(manifest: dict[str, Any]) -> None:
         *("equipment_efficiency", "equipment_checks"),
         *("closed_energy_monthly", "closed_performance", "closed_comprehensive_energy"),
         *("closed_comprehensive_energy_composition", "closed_period_differences", "period_versions"),
+        *("upload_values", "upload_status", "upload_coverage", "upload_exchange_daily", "data_quality_index"),
     }
 
 

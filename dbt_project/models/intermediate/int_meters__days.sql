@@ -16,6 +16,7 @@
 ) }}
 -- depends_on: {{ ref('int_readings__rejected') }}
 -- depends_on: {{ ref('reading_events') }}
+-- depends_on: {{ ref('int_meters__slots') }}
 -- One row per meter and statistical day of which anything is known. The last of what follows from a meter's
 -- readings: with it the flows are marked, and the meters' own marks go.
 select

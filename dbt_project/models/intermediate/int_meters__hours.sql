@@ -36,7 +36,7 @@ from {{ ref('int_meters__windows') }} as windows
 cross join lateral (
     select
         pieces.site_code,
-        pieces.hour_number,
+        pieces.unit_number as hour_number,
         sum(pieces.quantity) as quantity,
         sum(pieces.piece_us) filter (where pieces.is_measured and pieces.finding is null) as measured_us,
         sum(pieces.quantity) filter (where not pieces.is_measured) as estimated_quantity,
@@ -45,50 +45,9 @@ cross join lateral (
                 'kind', pieces.finding, 'at_us', pieces.ends_us, 'from_value', pieces.from_value, 'value', pieces.value
             )
         ) filter (where pieces.finding is not null) as findings
-    from (
-        select
-            spans.site_code,
-            spans.window_number,
-            spans.hour_number,
-            spans.is_measured,
-            spans.finding,
-            spans.from_value,
-            spans.value,
-            spans.ends_us,
-            case
-                when spans.is_within_hour then spans.quantity
-                -- The difference of two rounded running sums: the pieces add up to the span's quantity exactly.
-                else
-                    round(
-                        spans.quantity
-                        * (least(spans.ends_us, (spans.hour_number + 1) * {{ hour_us }}) - spans.starts_us)
-                        / (spans.ends_us - spans.starts_us), 12
-                    )
-                    - round(
-                        spans.quantity
-                        * (greatest(spans.starts_us, spans.hour_number * {{ hour_us }}) - spans.starts_us)
-                        / (spans.ends_us - spans.starts_us), 12
-                    )
-            end as quantity,
-            least(spans.ends_us, (spans.hour_number + 1) * {{ hour_us }})
-            - greatest(spans.starts_us, spans.hour_number * {{ hour_us }}) as piece_us
-        from (
-            select
-                numbered.*,
-                first_hour = last_hour as is_within_hour,
-                generate_series(first_hour, last_hour) as hour_number
-            from (
-                select
-                    spans.*,
-                    {{ hour_number('spans.starts_us') }} as first_hour,
-                    -- The last instant belongs to the hour before; a span of no length to the hour it lies in.
-                    {{ hour_number('greatest(spans.ends_us - 1, spans.starts_us)') }} as last_hour
-                from {{ ref('int_meters__spans') }} as spans
-            ) as numbered
-        ) as spans
-    ) as pieces
+    from {{ pieces_of_spans(hour_us) }} as pieces
     where pieces.site_code = windows.site_code and pieces.window_number = windows.window_number
-    group by pieces.site_code, pieces.hour_number
+    group by pieces.site_code, pieces.unit_number
 ) as hours
 where
     windows.worker = {{ worker() }}

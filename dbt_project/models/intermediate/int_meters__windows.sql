@@ -11,6 +11,7 @@
     post_hook="analyze {{ this }}",
 ) }}
 -- depends_on: {{ ref('int_sites__clocks') }}
+-- depends_on: {{ ref('int_meters__slotted') }}
 -- One row per meter and stretch of time whose hours this build computes anew.
 --
 -- A changed reading changes the verdicts of its neighbours, and the spans from the accepted reading before

@@ -1,0 +1,22 @@
+select
+    site_code,
+    data_code,
+    destination,
+    name,
+    flow_code,
+    expression,
+    figure,
+    product_code,
+    string_to_array(stat_types, ',')::smallint[] as stat_types,
+    interval_minutes,
+    input_type,
+    scope,
+    factor,
+    least_coverage,
+    value_min,
+    value_max,
+    equipment_code,
+    collect_system,
+    coalesce(is_required, false) as is_required,
+    retired_on
+from {{ source('ledger', 'upload_items') }}

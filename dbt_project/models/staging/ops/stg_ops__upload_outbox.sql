@@ -1,0 +1,19 @@
+select
+    site_code,
+    destination,
+    data_code,
+    stat_type,
+    stat_date,
+    value,
+    input_type,
+    is_valid,
+    origin,
+    status,
+    version,
+    attempts,
+    last_code,
+    last_message,
+    filled_at,
+    sent_at,
+    acked_at
+from {{ source('ops', 'upload_outbox') }}
