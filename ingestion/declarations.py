@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """Type of a column."""
 
     CODE = "code"
+    CODES = "codes"
+    """Several codes in one cell, with commas between them."""
     TEXT = "text"
     DECIMAL = "decimal"
     INTEGER = "integer"
@@ -102,6 +104,8 @@ class Reference:
     holds: bool = True
     """Whether the row keeps what it refers to in use. A record of what was done to a thing (a verification, a
     training) does not: the thing may be retired and keeps its records."""
+    when: tuple[str, str] | None = None
+    """Column and value that make ``column`` a key of that table: what a rule watches is told by two columns."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,12 @@ class Table:
     """Columns within which valid_from … valid_to must not overlap."""
     ascending: tuple[str, ...] = ()
     """Columns whose values, where known, must not descend in this order."""
+    escalating: tuple[str, str, str] | None = None
+    """Columns: how a figure is compared, the milder bound, the stricter one that must not be met before it."""
     numbered: str | None = None
     """Column of the key that is made of the row's content where a file leaves it empty."""
+    named: str | None = None
+    """Column that takes the key's first value where a row has no name of its own."""
     aliases: tuple[str, ...] = ()
     extra: Extra = Extra.NOTICE
     stored: str | None = None
@@ -139,13 +147,13 @@ class Table:
     @property
     def retirement(self) -> str | None:
         """The column that says from which day on a row is out of use: status_since (with status = stopped),
-        valid_to or retired_on; None for what is never out of use (the site)."""
+        retired_on or valid_to; None for what is never out of use (the site)."""
         names = {column.name for column in self.columns}
         if "status_since" in names:
             return "status_since"
-        if self.validity:
-            return "valid_to"
-        return "retired_on" if "retired_on" in names else None
+        if "retired_on" in names:
+            return "retired_on"
+        return "valid_to" if self.validity else None
 
     def column(self, name: str) -> Column:
         """The column of that contract name."""

@@ -51,6 +51,7 @@ class Reason(StrEnum):
     UPLOAD_NO_PRODUCT = "upload_no_product"
     UPLOAD_METER_TCE = "upload_meter_tce"
     UPLOAD_UNKNOWN_TERM = "upload_unknown_term"
+    ALARM_BEFORE_WARNING = "alarm_before_warning"
     # editing of a ledger
     CONFLICT = "conflict"
     VERSION_MISSING = "version_missing"
@@ -122,6 +123,7 @@ TEXTS: dict[Reason, str] = {
     Reason.UPLOAD_NO_PRODUCT: "{column} 为空，但指标 {value} 需要知道是哪一种产品。请填写产品编码。",
     Reason.UPLOAD_METER_TCE: "{column} 中的 {value} 是计量器具，没有折标系数，不能得出标准煤量。请改用能流。",
     Reason.UPLOAD_UNKNOWN_TERM: "{column} 的“{value}”中的 {detail} 不是已登记的能流或计量器具。请先在 flows 或 meters 中登记，或改正编码；运算符两边要留空格。",
+    Reason.ALARM_BEFORE_WARNING: "{column} 的“{value}”会先于 {other} 的“{milder}”到达；报警值不能比预警值宽松。请核对两个值和比较方式。",
     Reason.CONFLICT: "{column} 为“{value}”的这一行已由 {who} 于 {when} 修改，您看到的不是最新内容，这次修改没有保存。请重新打开后再改。",
     Reason.VERSION_MISSING: "{column} 为“{value}”的修改没有说明依据哪个版本，无法判断是否会覆盖他人的修改。请重新打开后再改。",
     Reason.NOT_FOUND: "{column} 为“{value}”的行不在台账中。请刷新后再试。",

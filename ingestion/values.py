@@ -28,6 +28,7 @@ _DATE = re.compile(
 _COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"[2-7]\d{4}(\.0+)?")
 _TIME = re.compile(r"(\d{1,2})[:时](\d{1,2})?(?:分|:(\d{1,2})(?:\.0+)?)?")
+_BETWEEN = re.compile(r"[,;、\s]+")
 _FRACTION = re.compile(r"(0?\.\d+|0|1)(\.0+)?")
 
 
@@ -64,6 +65,11 @@ def _code(column: Column, cell: str) -> str:
     if not is_code(plain):
         raise CellError(Reason.BAD_CODE, column=column.name, value=cell)
     return plain
+
+
+def _codes(column: Column, cell: str) -> str:
+    several = [_code(column, part) for part in _BETWEEN.split(normalise(cell)) if part]
+    return ",".join(dict.fromkeys(several))
 
 
 def _decimal(column: Column, cell: str) -> str:
@@ -154,6 +160,7 @@ def _timestamp(column: Column, cell: str, timezone: ZoneInfo) -> str:
 
 _PARSERS = {
     Kind.CODE: _code,
+    Kind.CODES: _codes,
     Kind.DECIMAL: _decimal,
     Kind.INTEGER: _integer,
     Kind.DATE: _date,

@@ -15,7 +15,7 @@ from ingestion.declarations import Extra, Table
 from ingestion.ledgers import dependents, flows, forms, landing, records, references, state
 from ingestion.ledgers.enterprise import FIELDS
 from ingestion.ledgers.records import Stored
-from ingestion.ledgers.rows import Row, Rows, content_number, drop_repeats, reversals
+from ingestion.ledgers.rows import Row, Rows, call, content_number, drop_repeats, reversals
 from ingestion.ledgers.state import Known
 from ingestion.reasons import Reason, text
 from ingestion.texts import clean
@@ -170,6 +170,7 @@ def _make(draft: Draft, index: int, edit: Wish) -> None:
     if numbered is not None and row.values.get(numbered) is None:
         first = next(iter(row.extra.values()), "") if draft.table.extra is Extra.KEEP else ""
         row.values[numbered] = first or content_number(draft.table, row)
+    call(draft.table, row)
 
 
 def _change(draft: Draft, index: int, edit: Wish, before: Stored) -> None:
@@ -177,6 +178,7 @@ def _change(draft: Draft, index: int, edit: Wish, before: Stored) -> None:
     draft.before[index] = before
     row = Row(_line(index, edit), dict(before.raw), [], {name: cell or "" for name, cell in before.extra.items()})
     _fill(draft, index, edit, row, {})
+    call(draft.table, row)
     for name in draft.table.key:
         column = draft.table.column(name)
         if not records.is_same(column, row.values.get(name), before.raw.get(name)):
@@ -293,7 +295,7 @@ def _referred(table: Table, rows: Rows) -> dict[str, set[str] | None]:
     """What has to be read to judge these rows: codes by table, None for all of it."""
     result: dict[str, set[str] | None] = {}
     for reference in table.references:
-        codes = {code for row in rows.good if (code := row.values.get(reference.column))}
+        codes = {code for row in rows.good for code in references.codes_of(table, reference, row)}
         known = result.get(reference.table) or set()
         result[reference.table] = codes | known
     if table.name == "org_units":

@@ -60,7 +60,9 @@ def search(table: Table, word: str, facts: dict[str, Any]) -> sql.Composable:
     """The word stands somewhere in the row's codes and texts, whatever its case."""
     name = _fact(facts, f"%{_literally(word)}%")
     texts: list[sql.Composable] = [
-        sql.Identifier("one", column.stored) for column in table.columns if column.kind in (Kind.TEXT, Kind.CODE)
+        sql.Identifier("one", column.stored)
+        for column in table.columns
+        if column.kind in (Kind.TEXT, Kind.CODE, Kind.CODES)
     ]
     if table.extra_target:
         texts.append(sql.SQL("{}::text").format(sql.Identifier("one", table.extra_target)))

@@ -46,7 +46,7 @@ def find(
     found: dict[str, Dependent] = {}
     for holder in ALL:
         for reference in holder.references:
-            if reference.table == table.name and reference.holds:
+            if reference.table == table.name and reference.holds and reference.when is None:
                 _take(found, holder, _referring(connection, site, holder, reference.column, codes, on_date, table))
     if table.name == "meters":
         _take(found, records.ledger("flows"), _measured(connection, site, codes, on_date))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-from ingestion.declarations import Table
+from ingestion.declarations import Kind, Reference, Table
 from ingestion.ledgers import flows, upload_checks
 from ingestion.ledgers.resources import ALL
 from ingestion.ledgers.rows import Row, Rows
@@ -26,6 +26,7 @@ def check(tables: Mapping[str, Rows], known: Known) -> None:
         rows = tables.get(declared.name)
         if rows is None:
             continue
+        _refuse_unplaced(rows)
         check_references(rows, tables, known)
         if declared.name == "org_units":
             _refuse_parent_cycles(rows, known)
@@ -50,8 +51,16 @@ def check_references(rows: Rows, tables: Mapping[str, Rows], known: Known) -> in
         found = 0
         for row in rows.good:
             for reference in rows.table.references:
-                code = row.values.get(reference.column)
-                if code is None or code in standing[reference.table] or known.has(reference.table, code):
+                is_there = standing[reference.table]
+                code = next(
+                    (
+                        one
+                        for one in codes_of(rows.table, reference, row)
+                        if one not in is_there and not known.has(reference.table, one)
+                    ),
+                    None,
+                )
+                if code is None:
                     continue
                 label = LABELS[reference.table]
                 if code in fallen[reference.table]:
@@ -64,6 +73,26 @@ def check_references(rows: Rows, tables: Mapping[str, Rows], known: Known) -> in
         count += found
         if not found or rows.table.name not in standing:
             return count
+
+
+def codes_of(table: Table, reference: Reference, row: Row) -> list[str]:
+    """The codes by which a row refers to rows of a table."""
+    if reference.when is not None and row.values.get(reference.when[0]) != reference.when[1]:
+        return []
+    value = row.values.get(reference.column)
+    if not value:
+        return []
+    return value.split(",") if table.column(reference.column).kind is Kind.CODES else [value]
+
+
+def _refuse_unplaced(rows: Rows) -> None:
+    """A code of which another column should say what it is the code of, and does not."""
+    selectors = {one.column: one.when[0] for one in rows.table.references if one.when is not None}
+    for row in rows.good:
+        for column, selector in selectors.items():
+            if row.values.get(column) and not row.values.get(selector):
+                rows.refuse(row, selector, Reason.MISSING_VALUE)
+                break
 
 
 def _referred(table: Table) -> set[str]:
@@ -105,14 +134,16 @@ def _refuse_overlaps(rows: Rows, known: Known) -> None:
             span = (kept["valid_from"], kept["valid_to"], None)
             groups[tuple(kept.get(name) for name in table.validity)].append(span)
     for row in rows.good:
-        span_of = (str(row.values["valid_from"]), str(row.values["valid_to"]), row)
+        ends = [str(row.values["valid_to"]), row.values.get("retired_on") or "infinity"]
+        span_of = (str(row.values["valid_from"]), min(ends, key=_day), row)
         groups[tuple(row.values.get(name) for name in table.validity)].append(span_of)
     for code, spans in groups.items():
         for place, (start, end, mine) in enumerate(spans):
             for other_place, (other_start, other_end, other) in enumerate(spans):
                 if mine is None or place == other_place or mine.is_refused:
                     continue
-                if _day(start) < _day(other_end) and _day(other_start) < _day(end):
+                is_empty = _day(end) <= _day(start) or _day(other_end) <= _day(other_start)  # retired from the start
+                if not is_empty and _day(start) < _day(other_end) and _day(other_start) < _day(end):
                     with_what = f"第 {other.line} 行" if other else f"已登记的 {other_start} 至 {other_end}"
                     rows.refuse(
                         mine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from ingestion.declarations import Extra, Kind, Reference, Table
-from ingestion.ledgers import equipment, metering, requirements, tables, uploads
+from ingestion.ledgers import equipment, metering, requirements, rules, tables, uploads
 from ingestion.ledgers.tables import REMARK, RETIRED_ON, _c, energy
 
 PERSONS = Table(
@@ -155,24 +155,6 @@ CALENDARS = Table(
 )
 
 
-def _kept(name: str, label: str) -> Table:
-    """A table whose own issue will give it columns; until then its rows are kept as they came.
-
-    ``row_key`` is what a row is known by: a file need not have it, an exported workbook does.
-    """
-    columns = (_c("row_key", "行标识"), _c("retired_on", "台账停用日期", kind=Kind.DATE))
-    return Table(
-        name,
-        label,
-        "ledger",
-        columns=columns,
-        key=("row_key",),
-        numbered="row_key",
-        extra=Extra.KEEP,
-        stored="other_rows",
-    )
-
-
 ALL: tuple[Table, ...] = (
     tables.SITE,
     tables.ORG_UNITS,
@@ -195,8 +177,8 @@ ALL: tuple[Table, ...] = (
     SHIFTS,
     TARIFFS,
     CALENDARS,
-    _kept("alarm_rules", "预警规则"),
-    _kept("limits_custom", "自定义限额"),
+    rules.ALARM_RULES,
+    rules.LIMITS_CUSTOM,
     uploads.UPLOAD_ITEMS,
     uploads.UPLOAD_VALUES,
     uploads.QUALITY_WEIGHTS,

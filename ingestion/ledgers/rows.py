@@ -165,13 +165,33 @@ def reversals(table: Table, values: Mapping[str, str | None]) -> list[tuple[str,
     for (lower, least), (upper, most) in pairwise(known):
         if most < least:
             return [(upper, CellError(Reason.NOT_ASCENDING, column=upper, value=most, other=lower, least=least))]
+    return _premature(table, values)
+
+
+RISING, FALLING = ("above", "at_least"), ("below", "at_most")
+"""Comparisons by which a figure grows, or falls, from the milder to the stricter bound."""
+
+
+def _premature(table: Table, values: Mapping[str, str | None]) -> list[tuple[str, CellError]]:
+    """A stricter bound that is met before the milder one."""
+    if table.escalating is None:
+        return []
+    comparison, milder, stricter = table.escalating
+    first, last = values.get(milder), values.get(stricter)
+    if first is None or last is None:
+        return []
+    gap = Decimal(last) - Decimal(first)
+    if (gap < 0 and values.get(comparison) in RISING) or (gap > 0 and values.get(comparison) in FALLING):
+        error = CellError(Reason.ALARM_BEFORE_WARNING, column=stricter, value=last, other=milder, milder=first)
+        return [(stricter, error)]
     return []
 
 
 def number(rows: Rows) -> None:
     """Give rows without a number of their own one that is made of their content, so that a second load knows them.
 
-    Rows that are kept whole are known by their first column where that tells all of them apart.
+    Rows that are kept whole are known by their first column where that tells all of them apart. A row without a
+    name is called by its number.
     """
     name = rows.table.numbered
     if name is None:
@@ -181,6 +201,14 @@ def number(rows: Rows) -> None:
     is_key = rows.table.extra is Extra.KEEP and all(firsts) and len(set(firsts)) == len(firsts)
     for row, first in zip(numberless, firsts, strict=True):
         row.values[name] = first if is_key else content_number(rows.table, row)
+    for row in rows.good:
+        call(rows.table, row)
+
+
+def call(table: Table, row: Row) -> None:
+    """A row that must have a name and has none is called by its key."""
+    if table.named is not None and row.values.get(table.named) is None:
+        row.values[table.named] = row.values[table.key[0]]
 
 
 def content_number(table: Table, row: Row) -> str:

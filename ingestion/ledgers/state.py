@@ -47,6 +47,7 @@ _QUERIES = {
     "nodes": ("node_code", "select node_code as code from ledger.nodes"),
     "equipment": ("equipment_code", "select equipment_code as code from ledger.equipment"),
     "products": ("product_code", "select product_code as code from ledger.products"),
+    "shifts": ("shift_code", "select shift_code as code from ledger.shifts"),
     "persons": ("person_code", "select person_code as code from ledger.persons"),
     "meters": ("meter_code", "select meter_code as code, energy_code, unit from ledger.meters"),
     "flows": ("flow_code", "select flow_code as code, energy_code, measured_by from ledger.flows"),
@@ -64,6 +65,9 @@ _SPANS = {
     "equipment_rules": """select equipment_code, valid_from::text, valid_to::text
         from ledger.equipment_rules where site_code = %s""",
     "quality_weights": "select part, valid_from::text, valid_to::text from ledger.quality_weights where site_code = %s",
+    "limits_custom": """select indicator_code, valid_from::text,
+        least(valid_to, coalesce(retired_on, 'infinity'))::text as valid_to
+        from ledger.limits_custom where site_code = %s""",
     "jjf1051_codes": "select code, valid_from::text, valid_to::text from ledger.jjf1051_codes where site_code = %s",
 }
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from ingestion.declarations import Column, Extra, Kind, Table
 from ingestion.ledgers.enterprise import FIELDS
+from ingestion.ledgers.rules import SUBJECTS
 
 AWKWARD = (
     "=1+1", "+86 871", "-5", "@SUM(A1)", "'引号", "''", "'=x", "#N/A", "#DIV/0!", "_x000D_", "a\rb", "a\nb", "a\tb",
@@ -30,7 +31,7 @@ def rows_for(
 def _row(
     table: Table, place: int, chance: random.Random, codes: Mapping[str, Sequence[str]], site: str
 ) -> dict[str, str]:
-    references = {reference.column: reference.table for reference in table.references}
+    references = {reference.column: reference.table for reference in table.references if reference.when is None}
     row: dict[str, str] = {}
     for column in table.columns:
         is_key = column.name in table.key
@@ -41,6 +42,9 @@ def _row(
         else:
             row[column.name] = _value(column, place, is_key, chance)
     _mend(table, row, place, site, codes)
+    if table.name == "alarm_rules":
+        row["subject_kind"] = kind = chance.choice(list(SUBJECTS))
+        row["subject_code"] = chance.choice(list(codes[SUBJECTS[kind][0]]))
     if table.extra in (Extra.KEEP, Extra.BESIDE):
         row |= {f"列{letter} %=": chance.choice(AWKWARD) for letter in "甲乙丙" if chance.random() < 0.8}
     if table.extra is Extra.ENTERPRISE:
@@ -67,6 +71,8 @@ def _spelled(column: Column, place: int) -> str:
 def _value(column: Column, place: int, is_key: bool, chance: random.Random) -> str:
     if column.spelling is not None:
         return _spelled(column, place)
+    if column.kind is Kind.CODES:
+        return ""
     if column.kind is Kind.CODE:
         return f"{column.name[0].upper()}-{place:04d}.x"
     if column.kind is Kind.TEXT:
@@ -108,6 +114,8 @@ def _mend(table: Table, row: dict[str, str], place: int, site: str, codes: Mappi
         row |= {"expression": "" if row["flow"] else " + ".join(codes["meters"][:2]), "figure": "quantity"}
         row |= {"value_min": "0.000000001", "scope": row["scope"] or "2", "input_type": row["input_type"] or "4"}
         row |= {name: row[name] or default for name, default in (("factor", "2"), ("least_coverage", "0.5"))}
+    if table.name == "alarm_rules":
+        row |= {"comparison": "below", "warn_value": "2.50", "alarm_value": "-1"}
     if table.name == "equipment_rules":
         row |= {"standby_above_kw": "0.5", "idle_above_kw": "0.5", "running_above_kw": "20"}
 

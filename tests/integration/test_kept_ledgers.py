@@ -109,7 +109,7 @@ def test_inspections_from_before_become_rows_of_their_own_ledger() -> None:
     ((number, more),) = rows("select inspection_no, more from ledger.inspections")
     assert more == {"编号": "X/1", "结果": "好"}
     assert number.startswith("ROW-")
-    assert rows("select file from ledger.other_rows") == [("alarm_rules",)]
+    assert rows("select rule_code from ledger.alarm_rules") == [("R1",)]
     assert rows("select changed_by from ledger.changes where table_name = 'inspections'") == [("系统升级",)]
 
 

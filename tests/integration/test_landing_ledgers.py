@@ -43,9 +43,9 @@ def test_a_whole_plant_lands_in_types_and_terms(tmp_path: Path) -> None:
         (100, None),
         (1, None),
     ]
-    assert rows("select row_key, row from ledger.other_rows order by 1") == [
-        ("R1", {"rule_code": "R1", "threshold": "5"}),
-        ("R2", {"rule_code": "R2", "threshold": "6"}),
+    assert rows("select rule_code, more from ledger.alarm_rules order by 1") == [
+        ("R1", {"threshold": "5"}),
+        ("R2", {"threshold": "6"}),
     ]
 
 

@@ -1,9 +1,9 @@
-"""Ledgers edited row by row: the import's checks at the field, versions, retirement, all or nothing."""
+"""Ledgers edited row by row: the import's checks at the field, versions, all or nothing."""
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,9 @@ from ingestion.ledgers.records import UnknownLedgerError
 from ingestion.settings import Settings
 from plugins.operations import building
 from tests.integration.landing_plant import LATER, LEDGERS, NOW, load, rows, write
+from tests.integration.ledger_edits import LI, METER, apply, codes, count, edit, plan, version
 
 pytestmark = pytest.mark.usefixtures("warehouse")
-
-LI = Author("李工", "巡检后更正")
-TODAY = date(2026, 2, 2)
-METER = {
-    "meter_code": "M9",
-    "name": "新表",
-    "energy_code": "electricity",
-    "reading_kind": "累计值",
-    "unit": "kWh",
-    "org_code": "W1",
-}
 
 
 @pytest.fixture
@@ -41,45 +31,6 @@ def plant(warehouse: Settings, tmp_path: Path) -> Path:
     assert warehouse
     load(write(tmp_path / "plant", LEDGERS))
     return tmp_path / "plant"
-
-
-def apply(table: str, *edits: Edit, author: Author = LI, now: datetime = LATER) -> Outcome:
-    with connections.connect("keep") as connection:
-        return editing.apply(connection, "S1", table, edits, author, now)
-
-
-def plan(table: str, *edits: Edit) -> Outcome:
-    with connections.connect("keep") as connection:
-        return editing.plan(connection, "S1", table, edits, LATER)
-
-
-def retire(table: str, *keys: dict[str, str], on_date: date = TODAY) -> Outcome:
-    with connections.connect("keep") as connection:
-        wanted = [(key, version(table, **key)) for key in keys]
-        return editing.retire(connection, "S1", table, wanted, on_date, LI, LATER)
-
-
-def record(table: str, **key: str) -> reading.Record:
-    with connections.connect("keep") as connection:
-        found = reading.get(connection, "S1", table, key)
-    assert found is not None, (table, key)
-    return found
-
-
-def version(table: str, **key: str) -> int | None:
-    return record(table, **key).version
-
-
-def edit(table: str, key: dict[str, str], **values: str) -> Edit:
-    return Edit(key, values, version(table, **key))
-
-
-def codes(outcome: Outcome) -> list[tuple[int, str | None, str]]:
-    return [(one.index, one.column, one.code) for one in outcome.refusals]
-
-
-def count(table: str) -> int:
-    return int(rows(f"select count(*) from {table}")[0][0])
 
 
 @pytest.mark.usefixtures("plant")
@@ -281,7 +232,7 @@ def test_a_flow_that_is_edited_gets_its_terms_anew() -> None:
 
 
 @pytest.mark.usefixtures("plant")
-def test_the_site_and_rows_kept_whole_are_edited_by_name() -> None:
+def test_the_site_and_what_stands_beside_columns_are_edited_by_name() -> None:
     assert apply("site", edit("site", {"site_code": "S1"}, address="昆明市", phone="123", day_start="8:00")).is_applied
     assert rows("select enterprise, day_start::text, month_start_day from ledger.sites") == [
         ({"type_code": "1", "address": "昆明市", "phone": "123"}, "08:00:00", 26)
@@ -289,15 +240,15 @@ def test_the_site_and_rows_kept_whole_are_edited_by_name() -> None:
     assert codes(apply("site", edit("site", {"site_code": "S1"}, timezone="Mars/Base"))) == [
         (0, "timezone", "unknown_timezone")
     ]
-    assert apply("alarm_rules", edit("alarm_rules", {"row_key": "R1"}, threshold="7", note="夜间")).is_applied
+    assert apply("alarm_rules", edit("alarm_rules", {"rule_code": "R1"}, threshold="7", note="夜间")).is_applied
     assert apply("alarm_rules", Edit(None, {"rule_code": "R3", "threshold": "9"})).is_applied
-    assert rows("select row_key, row from ledger.other_rows order by 1") == [
-        ("R1", {"rule_code": "R1", "threshold": "7", "note": "夜间"}),
-        ("R2", {"rule_code": "R2", "threshold": "6"}),
-        ("R3", {"rule_code": "R3", "threshold": "9"}),
+    assert rows("select rule_code, name, more from ledger.alarm_rules order by 1") == [
+        ("R1", "R1", {"threshold": "7", "note": "夜间"}),
+        ("R2", "R2", {"threshold": "6"}),
+        ("R3", "R3", {"threshold": "9"}),
     ]
     assert codes(apply("alarm_rules", Edit(None, {"rule_code": "R3", "threshold": "8"}))) == [
-        (0, "row_key", "already_exists")
+        (0, "rule_code", "already_exists")
     ]
 
 
@@ -325,78 +276,6 @@ def test_a_build_is_not_disturbed_and_the_editor_is_told(monkeypatch: pytest.Mon
         assert not outcome.is_applied
         assert plan("meters", wanted).changes[0].kind == "changed"
     assert apply("meters", wanted).is_applied
-
-
-@pytest.mark.usefixtures("plant")
-def test_a_meter_that_nothing_in_use_counts_on_is_stopped() -> None:
-    refused = retire("meters", {"meter_code": "M3"})
-    assert codes(refused) == [(0, "meter_code", "still_referred")]
-    assert "能流（flows）“F2”" in refused.refusals[0].text
-    apply("flows", edit("flows", {"flow_code": "F2"}, measured_by="M1 + M2"))
-    assert retire("meters", {"meter_code": "M3"}).is_applied
-    assert rows("select status, status_since from ledger.meters where meter_code = 'M3'") == [("stopped", TODAY)]
-    # Again, later: it is out of use already, and since when stays.
-    again = retire("meters", {"meter_code": "M3"}, on_date=TODAY + timedelta(days=9))
-    assert [one.kind for one in again.changes] == ["unchanged"]
-    assert rows("select status_since from ledger.meters where meter_code = 'M3'") == [(TODAY,)]
-    # Taken back by an edit.
-    assert apply("meters", edit("meters", {"meter_code": "M3"}, status="正常", status_since="2026-02-03")).is_applied
-    assert not record("meters", meter_code="M3").is_retired
-
-
-@pytest.mark.usefixtures("plant")
-def test_records_of_a_thing_do_not_keep_it_in_use() -> None:
-    assert apply(
-        "verifications", Edit(None, {"meter_code": "M3", "verified_on": "2026-01-09", "kind": "检定"})
-    ).is_applied
-    apply("flows", edit("flows", {"flow_code": "F2"}, measured_by="M1"))
-    assert retire("meters", {"meter_code": "M3"}).is_applied
-    assert rows("select retired_on from ledger.verifications") == [(None,)]
-
-
-@pytest.mark.usefixtures("plant")
-def test_a_unit_is_retired_with_all_that_is_in_it_or_not_at_all() -> None:
-    assert codes(retire("org_units", {"org_code": "HQ"})) == [(0, "org_code", "still_referred")]
-    apply("org_units", Edit(None, {"org_code": "W2", "name": "二车间", "parent_code": "HQ"}))
-    apply("org_units", Edit(None, {"org_code": "T2", "name": "班组", "parent_code": "W2"}))
-    assert codes(retire("org_units", {"org_code": "W2"})) == [(0, "org_code", "still_referred")]
-    assert retire("org_units", {"org_code": "W2"}, {"org_code": "T2"}).is_applied
-    assert rows("select org_code, retired_on from ledger.org_units where retired_on is not null order by 1") == [
-        ("T2", TODAY),
-        ("W2", TODAY),
-    ]
-    # The same by the form's own field.
-    assert codes(apply("org_units", edit("org_units", {"org_code": "W1"}, retired_on="2026-02-02"))) == [
-        (0, "org_code", "still_referred")
-    ]
-    assert apply("org_units", edit("org_units", {"org_code": "W2"}, retired_on="")).is_applied
-    assert not record("org_units", org_code="W2").is_retired
-
-
-@pytest.mark.usefixtures("plant")
-def test_rows_with_a_validity_end_and_the_site_never_does() -> None:
-    shift = {"shift_code": "A", "valid_from": ""}
-    assert retire("shifts", shift).is_applied
-    assert rows("select valid_to from ledger.shifts where shift_code = 'A'") == [(TODAY,)]
-    later = retire("shifts", shift, on_date=TODAY + timedelta(days=9))
-    assert [one.kind for one in later.changes] == ["unchanged"]
-    tariff = {"energy_code": "electricity", "valid_from": "2026-01-01", "period": "峰", "start": "8:00"}
-    assert codes(retire("tariffs", tariff, on_date=date(2026, 1, 1))) == [(0, "valid_to", "validity_reversed")]
-    assert codes(retire("site", {"site_code": "S1"})) == [(WHOLE, None, "never_retired")]
-
-
-@pytest.mark.usefixtures("plant")
-def test_an_energy_that_the_platform_knows_may_lose_its_own_row() -> None:
-    outcome = retire("energies", {"energy_code": "steam", "valid_from": ""})
-    assert outcome.is_applied
-    apply(
-        "energies",
-        Edit(None, {"energy_code": "brew", "name": "自产气", "unit": "m3", "class": "二次能源"}),
-    )
-    apply("meters", Edit(None, METER | {"energy_code": "brew", "unit": "m3"}))
-    held = retire("energies", {"energy_code": "brew", "valid_from": ""})
-    assert codes(held) == [(0, "energy_code", "still_referred")]
-    assert "计量器具（meters）“M9”" in held.refusals[0].text
 
 
 def test_nobody_edits_what_is_no_ledger() -> None:

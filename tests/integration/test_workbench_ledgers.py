@@ -213,17 +213,17 @@ def saved(book: Any) -> bytes:
     return content.getvalue()
 
 
-def test_rows_kept_whole_are_edited_by_their_own_columns(client: TestClient) -> None:
+def test_what_a_file_said_beyond_the_columns_is_edited_too(client: TestClient) -> None:
     page = client.get(address("alarm_rules/list")).text
     pk = re.findall(r'data-sa-pk="([^"]+)"', page)[0]
     form = client.get(address("alarm_rules/edit"), params={"pk": unescape(pk)}).text
     assert "threshold = " in form
     values = {
-        "workbench_others": "rule_code = R1\nthreshold = 7",
+        "workbench_others": "threshold = 7",
         "workbench_version": versioned(client, unescape(pk), "alarm_rules"),
     }
     assert send(client, address("alarm_rules/edit"), values, params={"pk": unescape(pk)}).status_code == 303
-    assert ("7",) in ask("select row ->> 'threshold' from ledger.other_rows where file = 'alarm_rules'")
+    assert ("7",) in ask("select more ->> 'threshold' from ledger.alarm_rules")
 
 
 def test_a_body_that_is_too_large_is_refused_unread(client: TestClient) -> None:

@@ -38,6 +38,8 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
         (Kind.BOOLEAN, "是", "true"),
         (Kind.BOOLEAN, "无", "false"),
         (Kind.CODE, "Ｍ－１", "M-1"),
+        (Kind.CODES, " A、Ｂ，C A;D ", "A,B,C,D"),
+        (Kind.CODES, "/", None),
         (Kind.TEXT, " 2#高炉 ㎡ ", "2#高炉 ㎡"),
         (Kind.TIMESTAMP, "2026-01-05 24:00", "2026-01-05T16:00:00.000000+00"),
     ],
