@@ -14,7 +14,7 @@ from psycopg import sql
 
 from ingestion import values as cells
 from ingestion.declarations import Column, Kind, Table
-from ingestion.ledgers import records
+from ingestion.ledgers import naming, records, state
 from ingestion.values import CellError
 
 Operator = Literal["is", "in", "contains", "from", "to", "empty", "filled"]
@@ -31,6 +31,18 @@ class Filter:
     column: str
     operator: Operator = "is"
     value: str | Sequence[str] = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Conditions that must hold all, or of which any must; without conditions it asks for nothing."""
+
+    logic: Literal["and", "or"]
+    filters: Sequence[Filter | Group]
+
+
+MOST_CONDITIONS = 100
+"""Of one question; nobody types more."""
 
 
 def _place(table: Table, name: str, facts: dict[str, Any]) -> tuple[Column, sql.Composable]:
@@ -58,7 +70,7 @@ def order(table: Table, sort: Sequence[str] | str, facts: dict[str, Any]) -> sql
 
 def search(table: Table, word: str, facts: dict[str, Any]) -> sql.Composable:
     """The word stands somewhere in the row's codes and texts, whatever its case."""
-    name = _fact(facts, f"%{_literally(word)}%")
+    name = _fact(facts, f"%{literally(word)}%")
     texts: list[sql.Composable] = [
         sql.Identifier("one", column.stored)
         for column in table.columns
@@ -70,23 +82,33 @@ def search(table: Table, word: str, facts: dict[str, Any]) -> sql.Composable:
     return sql.SQL("concat_ws(E'\\n', {}) ilike {}").format(sql.SQL(", ").join(texts), name)
 
 
-def _literally(word: str) -> str:
+def literally(word: str) -> str:
+    """The word as a pattern of like that means nothing but itself."""
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 _COMPARISONS = {"is": "=", "from": ">=", "to": "<="}
 
 
-def condition(table: Table, wanted: Filter, facts: dict[str, Any], timezone: ZoneInfo) -> sql.Composable:
-    """A filter. Raises QueryError."""
+def condition(table: Table, wanted: Filter | Group, facts: dict[str, Any], timezone: ZoneInfo) -> sql.Composable:
+    """A filter, or a group of them; ``facts`` hold the site. Raises QueryError."""
+    if isinstance(wanted, Group):
+        return _group(table, wanted, facts, timezone)
     column, place = _place(table, wanted.column, facts)
     if wanted.operator in ("empty", "filled"):
         ends = "({0}::text in ('infinity', '-infinity'))" if column.kind is Kind.DATE else "({0}::text = '')"
         is_empty = sql.SQL("({0} is null or " + ends + ")").format(place)
         return is_empty if wanted.operator == "empty" else sql.SQL("not {}").format(is_empty)
     if wanted.operator == "contains":
-        name = _fact(facts, f"%{_literally(str(wanted.value))}%")
-        return sql.SQL("{}::text ilike {}").format(place, name)
+        name = _fact(facts, f"%{literally(str(wanted.value))}%")
+        parts: list[sql.Composable] = [sql.SQL("{}::text ilike {}").format(place, name)]
+        references = [one for one in table.references if one.column == column.name and column.kind is Kind.CODE]
+        parts += [naming.called(one, name, place) for one in references]
+        if any(one.table == "energies" for one in references):
+            looked_for = str(wanted.value).casefold()
+            codes = [code for code, called in state.reference_names().items() if looked_for in called.casefold()]
+            parts.append(sql.SQL("{} = any({}::text[])").format(place, _fact(facts, codes)))
+        return sql.SQL("({})").format(sql.SQL(" or ").join(parts))
     given = [wanted.value] if isinstance(wanted.value, str) else list(wanted.value)
     try:
         names = [_fact(facts, cells.parse(column, value, timezone)) for value in given]
@@ -99,7 +121,20 @@ def condition(table: Table, wanted: Filter, facts: dict[str, Any], timezone: Zon
     return sql.SQL("{} {} {}").format(place, sql.SQL(_COMPARISONS[wanted.operator]), names[0])
 
 
-def _fact(facts: dict[str, Any], value: str | None) -> sql.Placeholder:
+def _asks(wanted: Filter | Group) -> bool:
+    return isinstance(wanted, Filter) or any(map(_asks, wanted.filters))
+
+
+def _group(table: Table, wanted: Group, facts: dict[str, Any], timezone: ZoneInfo) -> sql.Composable:
+    if wanted.logic not in ("and", "or"):
+        raise QueryError(f"不能用“{wanted.logic}”组合筛选条件")
+    parts = [condition(table, one, facts, timezone) for one in wanted.filters if _asks(one)]
+    if len(facts) > MOST_CONDITIONS:
+        raise QueryError(f"筛选条件太多，最多 {MOST_CONDITIONS} 个")
+    return sql.SQL("({})").format(sql.SQL(f" {wanted.logic} ").join(parts)) if parts else sql.SQL("true")
+
+
+def _fact(facts: dict[str, Any], value: str | Sequence[str] | None) -> sql.Placeholder:
     """Note a parameter; its place in the statement."""
     name = f"fact{len(facts)}"
     facts[name] = value

@@ -18,7 +18,7 @@ from psycopg.types.json import Jsonb
 
 from ingestion.declarations import Column, Extra, Table
 from ingestion.ledgers import conditions, dependents, landing, records, state
-from ingestion.ledgers.conditions import Filter, QueryError
+from ingestion.ledgers.conditions import Filter, Group, QueryError
 
 Connection = psycopg.Connection[Any]
 
@@ -65,7 +65,7 @@ def query(
     table: str,
     *,
     search: str | None = None,
-    filters: Sequence[Filter] = (),
+    filters: Sequence[Filter | Group] = (),
     sort: Sequence[str] | str = (),
     page: int = 1,
     page_size: int = 50,
@@ -76,10 +76,11 @@ def query(
 ) -> Page:
     """One page of a ledger.
 
-    Every word of ``search`` has to stand in some code or text of a row. ``sort`` names columns, ``-`` before one
-    for descending; the key decides the rest. ``org_codes`` limits to rows of these units (those of no unit left
-    out); None is everything. ``as_of`` is a day (its end, on the site's clock) or an instant. Rows retired by
-    ``today`` (the site's day now) are left out unless asked for. Raises UnknownLedgerError, QueryError.
+    All of ``filters`` must hold, of a group all or any. Every word of ``search`` has to stand in some code or text of
+    a row. ``sort`` names columns, ``-`` before one for descending; the key decides the rest. ``org_codes`` limits to
+    rows of these units (those of no unit left out); None is everything. ``as_of`` is a day (its end, on the site's
+    clock) or an instant. Rows retired by ``today`` (the site's day now) are left out unless asked for. Raises
+    UnknownLedgerError, QueryError.
     """
     declared = records.ledger(table)
     timezone = _timezone(connection, site)
@@ -95,7 +96,7 @@ def query(
         wanted.append(sql.SQL("not {}").format(is_retired))
     wanted += [conditions.search(declared, word, facts) for word in (search or "").split()]
     wanted += [conditions.condition(declared, one, facts, timezone) for one in filters]
-    join, org_code = _unit(declared)
+    join, org_code = unit(declared)
     if org_codes is not None:
         facts["org_codes"] = sorted(org_codes)
         wanted.append(sql.SQL("{} = any(%(org_codes)s)").format(org_code))
@@ -252,7 +253,7 @@ def _source(table: Table, as_of: date | datetime | None, facts: dict[str, Any], 
     ).format(target)
 
 
-def _unit(table: Table) -> tuple[sql.Composable, sql.Composable]:
+def unit(table: Table) -> tuple[sql.Composable, sql.Composable]:
     """Joins and expression that give the unit of a row, as ``org_of`` does for one."""
     names = {column.name for column in table.columns}
     equipment = sql.SQL(
@@ -297,4 +298,17 @@ def _shown(table: Table, row: Mapping[str, Any], timezone: ZoneInfo) -> dict[str
     return records.all_shown(table, records.stored(row, table), timezone)
 
 
-__all__ = ["Entry", "Filter", "Page", "QueryError", "Record", "columns", "get", "history", "org_of", "query"]
+__all__ = [
+    "Entry",
+    "Filter",
+    "Group",
+    "Page",
+    "QueryError",
+    "Record",
+    "columns",
+    "get",
+    "history",
+    "org_of",
+    "query",
+    "unit",
+]

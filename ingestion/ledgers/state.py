@@ -16,10 +16,19 @@ REFERENCE_ENERGIES = Path(__file__).resolve().parents[2] / "dbt_project" / "seed
 
 
 @lru_cache(maxsize=1)
+def _reference_energies() -> list[dict[str, str]]:
+    with REFERENCE_ENERGIES.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def reference_units() -> dict[str, str]:
     """Energy codes that every site knows, with their units: the seeds of the dbt project."""
-    with REFERENCE_ENERGIES.open(encoding="utf-8", newline="") as file:
-        return {row["energy_code"]: row["unit"] for row in csv.DictReader(file)}
+    return {row["energy_code"]: row["unit"] for row in _reference_energies()}
+
+
+def reference_names() -> dict[str, str]:
+    """The same energies, with their names."""
+    return {row["energy_code"]: row["name"] for row in _reference_energies()}
 
 
 @dataclass

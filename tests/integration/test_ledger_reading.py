@@ -11,7 +11,7 @@ from ingestion import warehouse as connections
 from ingestion.authorship import Author
 from ingestion.ledgers import editing, reading
 from ingestion.ledgers.editing import Edit
-from ingestion.ledgers.reading import Filter, QueryError, Record
+from ingestion.ledgers.reading import Filter, Group, QueryError, Record
 from ingestion.settings import Settings
 from tests.integration.landing_plant import LATER, LEDGERS, load, rows, write
 
@@ -145,6 +145,18 @@ def test_what_no_column_is_declared_for_is_read_by_its_own_name() -> None:
         assert reading.columns(connection, "S1", "inspections")[-1].name == "温度"
 
 
+def test_of_conditions_in_a_group_any_or_all_must_hold() -> None:
+    one, other = Filter("meter_code", "is", "M1"), Filter("name", "contains", "电炉")
+    assert codes(filters=[Group("or", [one, other])]) == ["M1", "M3"]
+    assert codes(filters=[Group("and", [one, other])]) == []
+    assert codes(filters=[Group("or", [one, Group("and", [other, Filter("meter_code", "is", "M3")])])]) == ["M1", "M3"]
+    # A group is one condition among the others, and an empty one asks for nothing.
+    assert codes(filters=[Filter("meter_code", "is", "M3"), Group("or", [one, other])]) == ["M3"]
+    assert codes(filters=[Group("or", [one, Group("or", [])]), Group("or", [])]) == ["M1"]
+    awkward = "' or true or '"
+    assert codes(filters=[Group("or", [Filter("name", "is", awkward), Filter("name", "contains", awkward)])]) == []
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -154,6 +166,9 @@ def test_what_no_column_is_declared_for_is_read_by_its_own_name() -> None:
         {"filters": [Filter("installed_on", "from", "昨天")]},
         {"filters": [Filter("name", "is", ["a", "b"])]},
         {"filters": [Filter("name", "like", "a")]},  # type: ignore[arg-type]
+        {"filters": [Group("or", [Filter("name", "is", "a"), Filter("colour", "is", "b")])]},
+        {"filters": [Group("or true or", [Filter("name", "is", "a")])]},  # type: ignore[arg-type]
+        {"filters": [Group("or", [Filter("name", "is", "a")] * 101)]},
     ],
 )
 def test_questions_that_cannot_be_asked_are_refused(options: dict[str, Any]) -> None:

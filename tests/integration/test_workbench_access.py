@@ -120,6 +120,8 @@ VISITS: dict[tuple[str, str], tuple[Callable[[TestClient], Any], int, set[str]]]
     ("GET", "/ledgers/history/{key}/row"): (get(address("history/meters/row"), pk=KNOWN_KEY), 200, READERS),
     ("GET", "/ledgers/history/{key}/as-of"): (get(address("history/meters/as-of")), 200, READERS),
     ("GET", "/ledgers/history/files/{name}"): (get(address("history/files/passwd")), 404, READERS),
+    ("GET", "/ledgers/choices"): (get(address("choices")), 404, READERS),
+    ("GET", "/ledgers/choices/{key}/{column}"): (get(address("choices/meters/org_code")), 200, READERS),
     ("GET", "/ledgers/workbook"): (get(address("workbook")), 404, READERS),
     ("GET", "/ledgers/workbook/{key}"): (get(address("workbook/meters")), 200, READERS),
     ("GET", "/ledgers/workbook/{key}/import"): (get(address("workbook/meters/import")), 200, METERS),

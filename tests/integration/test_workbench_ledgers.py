@@ -135,7 +135,12 @@ def test_lists_are_searched_filtered_sorted_and_paged(client: TestClient) -> Non
     assert codes(client, filter="org_code__is=W1,L1") == ["M1", "M4"]
     assert codes(client, filter="multiplier__from=2 AND name__contains=2") == ["M2"]
     assert codes(client, filter="org_code__empty") == ["M3"]
+    assert codes(client, filter="org_code__contains=车间") == ["M1", "M2", "M5"]
+    assert codes(client, filter="energy_code__contains=电力 AND name__contains=备用") == ["M4", "M5"]
+    assert codes(client, filter="meter_code__is=M2 OR name__contains=电炉") == ["M2", "M3"]
+    assert codes(client, filter="name__contains=备用 AND (org_code__is=L1 OR multiplier__from=100)") == ["M4"]
     assert client.get(address("meters/list"), params={"filter": "multiplier__from=abc"}).status_code == 400
+    assert client.get(address("meters/list"), params={"filter": "name__is=a OR multiplier__to=abc"}).status_code == 400
 
 
 def codes(client: TestClient, **query: str) -> list[str]:

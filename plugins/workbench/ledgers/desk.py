@@ -5,7 +5,7 @@ Reading and editing are ``ingestion.ledgers``'; here it is only decided over whi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -19,7 +19,7 @@ import psycopg
 from ingestion import warehouse
 from ingestion.authorship import Author
 from ingestion.declarations import Table
-from ingestion.ledgers import editing, landing, reading, records, state, workbooks
+from ingestion.ledgers import editing, landing, naming, picking, reading, records, state, workbooks
 from ingestion.ledgers.editing import Edit, Outcome, Refusal
 from ingestion.ledgers.workbooks import Incoming
 from ingestion.values import CellError
@@ -33,11 +33,6 @@ FOREIGN = "这一行属于您管理范围以外的单位。"
 FOREIGN_VALUE = "不在您的管理范围内：请填写您管理的单位，或属于它的设备、计量器具。"
 NO_RIGHT = "您的角色不能修改这本台账。"
 TIMEOUT_SECONDS = 30
-
-_CHOICES = {
-    "org_units": "select org_code, name from ledger.org_units where site_code = %s",
-    "energies": "select energy_code, min(name) from ledger.energies where site_code = %s group by 1",
-}
 
 
 class ForbiddenError(PermissionError):
@@ -69,8 +64,6 @@ class Surroundings:
     timezone: str
     today: date
     newest_change: int
-    choices: Mapping[str, Sequence[tuple[str, str]]]
-    """By ledger, codes and names of org units and energies: few enough to choose from a list."""
 
 
 def pk_of(table: Table, values: Mapping[str, str | None]) -> str:
@@ -108,7 +101,7 @@ class Desk:
         table: Table,
         *,
         search: str | None = None,
-        filters: Sequence[reading.Filter] = (),
+        filters: Sequence[reading.Filter | reading.Group] = (),
         sort: Sequence[str] = (),
         page: int = 1,
         page_size: int = 50,
@@ -170,21 +163,24 @@ class Desk:
             site = connection.execute(
                 "select name, timezone from ledger.sites where site_code = %s", [self.site_code]
             ).fetchone()
-            named = {
-                ledger: dict(connection.execute(query.encode(), [self.site_code]).fetchall())
-                for ledger, query in _CHOICES.items()
-            }
             newest = connection.execute(
                 "select coalesce(max(change_id), 0) from ledger.changes where site_code = %s", [self.site_code]
             ).fetchone()
-        named["energies"] = dict.fromkeys(state.reference_units(), "") | named["energies"]
-        choices = {
-            ledger: [(code, f"{code} {name}".strip()) for code, name in sorted(names.items())]
-            for ledger, names in named.items()
-        }
         name, timezone = site or (None, landing.DEFAULT_TIMEZONE)
         today = self.clock().astimezone(ZoneInfo(timezone)).date()
-        return Surroundings(name, timezone, today, int(newest[0]) if newest else 0, choices)
+        return Surroundings(name, timezone, today, int(newest[0]) if newest else 0)
+
+    def choices(self, ledger: str, words: str, page: int) -> picking.Choices:
+        """What a column may refer to: rows in use within the visitor's units, by code and name."""
+        with self._connected() as connection:
+            units_seen = self._visible_units(connection, records.ledger(ledger))
+            today = self.clock().astimezone(self._timezone(connection)).date()
+            return picking.search(connection, self.site_code, ledger, words, today, page=page, org_codes=units_seen)
+
+    def names(self, wanted: Mapping[str, Collection[str]]) -> dict[tuple[str, str], str]:
+        """By ledger and code, the names of what rows that the visitor sees refer to."""
+        with self._connected() as connection:
+            return naming.names(connection, self.site_code, wanted)
 
     def names_file(self, name: str) -> bool:
         """Whether a row that the visitor may see names the kept file."""

@@ -13,8 +13,10 @@ from starlette.requests import Request
 from starlette_admin.fields import BaseField, EnumField, FileField, StringField, TextAreaField
 
 from ingestion.declarations import Column, Kind, Table
-from plugins.workbench.ledgers import files
+from ingestion.ledgers import naming
+from plugins.workbench.ledgers import files, pickers
 from plugins.workbench.ledgers.filters import CHOICE_FILTERS, FILTERS
+from plugins.workbench.ledgers.pickers import PickedField
 
 VERSION = "workbench_version"
 REASON = "workbench_reason"
@@ -23,9 +25,6 @@ YES_NO = (("true", "是"), ("false", "否"))
 OPEN_ENDS = ("-infinity", "infinity")
 
 LONG_TEXTS = {"remark", "finding", "content", "uncalibrated_reason", "measured_by", "expression"}
-CODES = {"org_code": "org_units", "parent_code": "org_units", "energy_code": "energies"}
-"""Columns whose codes are few enough to be chosen from a list: column and the ledger it refers to."""
-
 HINTS = {
     ("meters", "multiplier"): "倍率自某日起改变时，请登记“计量器具变更”；在这里改，历史数据会按新倍率重算",
     ("meters", "register_max"): "换表后改变时，请登记“计量器具变更”；在这里改，历史数据会重算",
@@ -152,10 +151,13 @@ def _field(table: Table, column: Column) -> BaseField:
         )
     if column.kind is Kind.BOOLEAN:
         return ChoiceField(column.name, choices=list(YES_NO), **options | {"filters": CHOICE_FILTERS})
-    if column.name in CODES and column.name not in table.key[:1]:
-        ledger = CODES[column.name]
-        return ChoiceField(
-            column.name, choices_loader=lambda request: request.state.choices[ledger], **options | {"help_text": None}
+    if pickers.is_reference(table, column.name):
+        return PickedField(
+            column.name,
+            ledger=table.name,
+            selector=naming.selector(table, column.name),
+            multiple=column.kind is Kind.CODES,
+            **options | {"getter": lambda _, row: pickers.referred(table, column, row.values)},
         )
     if column.name in LONG_TEXTS and column.name not in table.key:
         return TextAreaField(column.name, rows=2, default=_default(column), **options)
@@ -190,6 +192,6 @@ def _shown(value: str | None) -> str | None:
 
 def locked(field: BaseField) -> BaseField:
     """A field of the key as an edit shows it: what a row is known by never changes."""
-    locked = replace(field, read_only=True, disabled=isinstance(field, EnumField), required=False)
+    locked = replace(field, read_only=True, disabled=isinstance(field, (EnumField, PickedField)), required=False)
     locked._name = field.name
     return locked

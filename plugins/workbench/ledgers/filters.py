@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.filters.base import BaseFilter, FilterApplyContext, FilterDataType, FilterGroup, FilterRule
 from starlette_admin.views import BaseModelView
 
-from ingestion.ledgers.conditions import Filter, Operator
+from ingestion.ledgers.conditions import Filter, Group, Operator
 
 
 class _Filter(BaseFilter):
@@ -71,18 +70,18 @@ FILTERS: list[type[BaseFilter]] = [Contains, Equals, AtLeast, AtMost, IsEmpty, I
 CHOICE_FILTERS: list[type[BaseFilter]] = [Chosen, IsEmpty, IsFilled]
 
 
-def conditions(view: BaseModelView, request: Request, group: FilterGroup | None) -> list[Filter]:
-    """The filter tree as conditions that must all hold."""
-    if group is None:
-        return []
-    if group.logic != "and" and len(group.rules) > 1:
-        raise HTTPException(400, "筛选条件只能同时满足（“且”），不能用“或”。")
-    found: list[Filter] = []
+def conditions(view: BaseModelView, request: Request, group: FilterGroup | None) -> list[Filter | Group]:
+    """The filter tree as conditions, of which the list asks that all hold."""
+    return [] if group is None else [_group(view, request, group)]
+
+
+def _group(view: BaseModelView, request: Request, group: FilterGroup) -> Group:
+    found: list[Filter | Group] = []
     for rule in group.rules:
         if isinstance(rule, FilterRule):
             field = next(one for one in view.fields if one.name == rule.field)
             kind = next(one for one in field.filters or [] if one.name == rule.filter)
-            found = kind().apply(FilterApplyContext(found, rule.field, rule.value, request=request, view=view))
+            found += kind().apply(FilterApplyContext([], rule.field, rule.value, request=request, view=view))
         else:
-            found += conditions(view, request, rule)
-    return found
+            found.append(_group(view, request, rule))
+    return Group("or" if group.logic == "or" else "and", found)

@@ -20,6 +20,7 @@ from ingestion.ledgers.resources import ALL
 from plugins.workbench import templating
 from plugins.workbench.ledgers.desk import Desk
 from plugins.workbench.ledgers.history import HistoryView
+from plugins.workbench.ledgers.pickers import PickView
 from plugins.workbench.ledgers.views import LedgerView
 from plugins.workbench.ledgers.workbooks import WorkbookView
 
@@ -89,12 +90,7 @@ class SiteGate:
         nonce = secrets.token_urlsafe(16)
         state = request.state
         state.desk, state.csp_nonce, state.site_code = desk, nonce, site_code
-        state.timezone, state.site_name, state.today, state.choices = (
-            around.timezone,
-            around.site_name,
-            around.today,
-            around.choices,
-        )
+        state.timezone, state.site_name, state.today = around.timezone, around.site_name, around.today
         state.newest_change = around.newest_change
         # The pages' addresses are made by their own router, below this one's path.
         inner = {key: value for key, value in scope.items() if key not in ("router", "app")}
@@ -129,6 +125,7 @@ def make_site(secret_key: str) -> SiteGate:
         admin.add_view(DropDown("其他", [LedgerView(table) for table in tables.values()], "fa-solid fa-table-list"))
     admin.add_view(HistoryView())
     admin.add_view(WorkbookView())
+    admin.add_view(PickView())
     host = Starlette()
     admin.mount_to(host)
     return SiteGate(host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -21,7 +21,7 @@ from typing_extensions import override
 from ingestion.declarations import Table
 from ingestion.ledgers.editing import Edit
 from ingestion.ledgers.reading import QueryError
-from plugins.workbench.ledgers import action_forms, files, outcomes
+from plugins.workbench.ledgers import action_forms, files, outcomes, pickers
 from plugins.workbench.ledgers import fields as made
 from plugins.workbench.ledgers import filters as made_filters
 from plugins.workbench.ledgers.desk import Desk, Entry, ForbiddenError, key_of
@@ -183,6 +183,7 @@ class LedgerView(BaseModelView):
         )
         request.state.listed = (q, filters, found.total)
         entries: Sequence[Entry] = found.entries
+        await pickers.tell_names_of(request, desk(request), self.table, entries)
         return entries
 
     async def count(self, request: Request, q: str | None = None, filters: FilterGroup | None = None) -> int:
@@ -201,9 +202,16 @@ class LedgerView(BaseModelView):
         found: list[Entry] = await ask(
             desk(request).entries, self.table, [str(pk) for pk in pks], is_changing=is_changing
         )
+        await pickers.tell_names_of(request, desk(request), self.table, found)
         return found
 
     # ---------------------------------------------------------------- changing
+    @override
+    async def validate_fields(self, request: Request, data: dict[str, Any], exclude: Collection[str] = ()) -> None:
+        # A form that comes back with refusals names what was chosen.
+        await pickers.tell_names(request, desk(request), self.table, [data])
+        await super().validate_fields(request, data, exclude)
+
     async def create(self, request: Request, data: dict[str, Any]) -> Entry:
         values = await self._values(data)
         outcome = await ask(desk(request).apply, self.table, [Edit(None, values)], reason=data.get(made.REASON))
@@ -267,13 +275,13 @@ class LedgerView(BaseModelView):
         header="批量修改",
         confirmation="把所选各行的一列改为同一个值；只要有一行不能改，就都不改。",
         submit_btn_text="修改",
-        form=lambda request, view: action_forms.bulk_edit(view.bulk_columns(), request.state.newest_change),
+        form=lambda request, view: action_forms.bulk_edit(request, view.table),
         modal_size="md",
     )
     async def bulk_edit(self, request: Request, selection: ActionSelection) -> None:
         form = await request.form()
         column = str(form.get("column") or "")
-        if column not in {one.name for one in self.bulk_columns()}:
+        if column not in {one.name for one in action_forms.bulk_columns(self.table)}:
             raise ActionFailed("请选择要修改的列。")
         entries = await self._unseen_refused(selection, form)
         value = str(form.get("value") or "")
@@ -328,11 +336,6 @@ class LedgerView(BaseModelView):
         outcome = await ask(desk(request).retire, self.table, entries, on_date, reason=reason)
         outcomes.fail_on(self.table, outcome)
         flash(request, f"已停用 {len(entries)} 行，自 {on_date} 起。", "success")
-
-    def bulk_columns(self) -> list[Any]:
-        """Columns that may be set for many rows at once: all but the key and files."""
-        kept = {name for table, name in files.COLUMNS if table == self.table.name}
-        return [one for one in self.table.columns if one.name not in self.table.key and one.name not in kept]
 
 
 def _rows_of(names: list[str]) -> list[Any]:
