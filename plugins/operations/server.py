@@ -71,7 +71,7 @@ def prepare(settings: Settings, say: Say = lambda _: None) -> None:
             _check_version(connection)
             make_roles(connection, settings)
             for role in SERVICE_ROLES:
-                _make_database(connection, f"nengduan_{role}", f"nengduan_{role}")
+                make_database(connection, f"nengduan_{role}", f"nengduan_{role}")
             make_warehouse(connection, settings.warehouse_database)
     try:
         with connect_owner(settings) as connection:
@@ -115,7 +115,7 @@ def make_roles(connection: psycopg.Connection[Any], settings: Settings) -> None:
 
 def make_warehouse(connection: psycopg.Connection[Any], name: str, template: str | None = None) -> None:
     """Make a warehouse database, empty or as a copy, with its rights (which a copy does not bring)."""
-    _make_database(connection, name, "nengduan_owner", template)
+    make_database(connection, name, "nengduan_owner", template)
     database = sql.Identifier(name)
     connection.execute(_sql("grant temporary on database {} to nengduan_ingest, nengduan_transform").format(database))
     connection.execute(_sql("grant create on database {} to nengduan_transform").format(database))
@@ -182,7 +182,8 @@ def connect_owner(settings: Settings, **options: Any) -> psycopg.Connection[Any]
     return psycopg.connect(settings.url("owner"), **{"connect_timeout": 10, **options})
 
 
-def _make_database(connection: psycopg.Connection[Any], name: str, owner: str, template: str | None = None) -> None:
+def make_database(connection: psycopg.Connection[Any], name: str, owner: str, template: str | None = None) -> None:
+    """A database that nobody but its owner enters; one that is there stays as it is."""
     if connection.execute("select 1 from pg_database where datname = %s", (name,)).fetchone() is None:
         connection.execute(
             _sql("create database {} owner {} template {}").format(

@@ -31,9 +31,9 @@ class LazyApp:
 def guard(content_security_policy: str) -> Any:
     """The middleware that lets only Airflow's users in; for ``Starlette(middleware=[…])`` and FastAPI alike.
 
-    401 without a valid login, 403 without the right, 404 for
-    hidden files. Answers are not for shared caches and carry the content security policy, unless they have a
-    stricter one of their own. ``request.state`` tells what runs behind: ``user_name``, ``workbench_path``, and
+    Without a valid login a browser that asks for a page is sent to Airflow's, everything else gets 401; 403 without the
+    right, 404 for hidden files. Answers are not for shared caches and carry the content security policy, unless they
+    have a stricter one of their own. ``request.state`` tells what runs behind: ``user_name``, ``workbench_path``, and
     ``visitor``, which looks up the workbench's roles when a page asks for them.
     """
     from starlette.middleware import Middleware
@@ -73,10 +73,23 @@ async def recognised(request: Any) -> tuple[Any, Any | None]:
     try:
         user = await resolve_user_from_token(token)
     except HTTPException:
-        return None, PlainTextResponse("请先登录 Airflow。", status_code=401)
+        return None, _login(request)
     if not get_auth_manager().is_authorized_view(access_view=AccessView.WEBSITE, user=user):
         return user, PlainTextResponse("没有查看权限。", status_code=403)
     return user, None
+
+
+def _login(request: Any) -> Any:
+    """A browser goes to the login and comes back to the page; a program, and a form that was sent, is told."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from starlette.responses import PlainTextResponse, RedirectResponse
+
+    is_page = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if not is_page or "authorization" in request.headers:
+        return PlainTextResponse("请先登录 Airflow。", status_code=401)
+    page = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    login = get_auth_manager().get_url_login(next_url=page)
+    return RedirectResponse(login, 303, headers={"Cache-Control": "no-store"})
 
 
 async def _visitor(user: Any) -> Any:

@@ -41,6 +41,9 @@ def test_without_login_the_workbench_stays_shut(running_platform: Platform) -> N
         answer = requests.get(f"{running_platform.settings.airflow_url}{PATH}{path}", timeout=60)
         assert answer.status_code == 401, path
         assert "请先登录" in answer.text, path
+    url = f"{running_platform.settings.airflow_url}{PATH}trace"
+    answer = requests.get(url, headers={"Accept": "text/html"}, timeout=60)
+    assert answer.url.startswith(f"{running_platform.settings.airflow_url}/auth/login")
 
 
 def test_a_reader_traces_a_figure_to_its_file(page: Page, running_platform: Platform) -> None:
