@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ingestion.declarations import Extra, Kind, Reference, Table
+from ingestion.declarations import Kind, Reference, Table
 from ingestion.ledgers import equipment, metering, requirements, rules, tables, uploads
 from ingestion.ledgers.tables import REMARK, RETIRED_ON, _c, energy
 

@@ -50,3 +50,4 @@ comment on column ops.upload_runs.rows_held is 'Figures that the run left as the
 grant select, insert, delete on ops.upload_news to nengduan_upload;
 grant select on ops.unjudged to nengduan_upload;
 grant maintain on ops.upload_outbox to nengduan_upload;  -- analyze, after a backlog was filled in
+grant select on ops.upload_news to nengduan_audit;

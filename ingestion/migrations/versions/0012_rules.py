@@ -75,7 +75,7 @@ def upgrade() -> None:
     for file in TEXTS:
         carry_over(connection, file)
     _sign(connection, "", "")
-    op.execute("comment on table ledger.other_rows is 'upload_items from before that ledger had columns that do not fit them.'")
+    op.execute("comment on table ledger.other_rows is 'Rows of upload_items that no column could hold.'")
 
 
 def carry_over(connection: sa.Connection, file: str) -> None:
