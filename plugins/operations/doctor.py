@@ -95,7 +95,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
         for port in filter(services.listens, service.ports):
             yield fault(
                 f"Port {port}, which {service.name} needs, is taken by {cluster.port_owner(port)}.",
-                "Stop that program, or set NENGDUAN_AIRFLOW_PORT or NENGDUAN_SUPERSET_PORT to a free port.",
+                "Stop that program, or set NENGDUAN_AIRFLOW_PORT, _SUPERSET_PORT or _SANDBOX_PORT to a free port.",
             )
 
 

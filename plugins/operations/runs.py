@@ -85,11 +85,20 @@ class Airflow:
         errors = self.request("GET", "/importErrors", params={"limit": 100})["import_errors"]
         return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
 
-    def trigger(self, dag_id: str) -> str:
-        """Ask the scheduler for a run now; its id."""
+    def trigger(self, dag_id: str, **parameters: Any) -> str:
+        """Ask the scheduler for a run now, with parameters of the DAG; its id."""
         self.request("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
-        run = self.request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None})
+        run = self.request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": parameters})
         return str(run["dag_run_id"])
+
+    def keep_connection(self, connection_id: str, password: str) -> None:
+        """A connection that holds a secret for tasks; one of that name is replaced."""
+        body = {"connection_id": connection_id, "conn_type": "generic", "password": password}
+        known = self.request("GET", "/connections", params={"connection_id_pattern": connection_id})["connections"]
+        if any(one["connection_id"] == connection_id for one in known):
+            self.request("PATCH", f"/connections/{connection_id}", json=body)
+        else:
+            self.request("POST", "/connections", json=body)
 
     def runs(self, dag_id: str, since: datetime | None = None) -> list[dict[str, Any]]:
         """Runs of a DAG, newest first, that were queued after ``since``."""

@@ -55,6 +55,14 @@ def services(settings: Settings) -> dict[str, Service]:
             ),
             (settings.superset_port,),
         ),
+        Service(
+            "sandbox",
+            (
+                str(processes.programs("nengduan")), "sandbox", "--port", str(settings.sandbox_port),
+                "--store", str(settings.home / "sandbox.sqlite"),
+            ),
+            (settings.sandbox_port,),
+        ),
     )  # fmt: skip
     return {service.name: service for service in listed}
 
@@ -64,7 +72,7 @@ def check_ports(settings: Settings) -> None:
     for service in services(settings).values():
         for port in service.ports:
             if listens(port):
-                variable = "SUPERSET" if service.name == "superset" else "AIRFLOW"
+                variable = {"superset": "SUPERSET", "sandbox": "SANDBOX"}.get(service.name, "AIRFLOW")
                 raise StepError(
                     f"Port {port}, which {service.name} needs, is taken by {cluster.port_owner(port)}.",
                     f"Stop that program or set NENGDUAN_{variable}_PORT to a free port.",

@@ -7,12 +7,13 @@ and a call after any interruption goes on where the last one stopped.
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from zoneinfo import ZoneInfo
 
@@ -20,12 +21,13 @@ import click
 import psycopg
 import requests
 
-from ingestion import dropfolder
+from ingestion import dropfolder, warehouse
 from ingestion.settings import Settings
 from plugins.operations import building, processes, server, services
 from plugins.operations.progress import Progress, StepError, run_logged
 from plugins.operations.runs import Airflow, now, wait_for_downstream, wait_for_run, wait_until
 from plugins.operations.summary import print_access, print_plant
+from plugins.province import destinations
 
 FREE_DISK_BYTES = 2 * 1024**3
 AIRFLOW_SERVICES = [
@@ -38,7 +40,11 @@ START_SECONDS = 600
 RUN_SECONDS = 1200
 INGEST_DAGS = ("import_ledgers", "ingest_erp", "ingest_readings")
 MARTS_DAG = "build_marts"
+UPLOAD_DAG = "upload_province"
 SAMPLE_SITE_FOLDER = "kunming_steel"
+SAMPLE_SITE_CODE = "KMSTEEL"
+SAMPLE_UPLOAD_DAYS = 40
+"""Days before today from which the sample plant uploads: a whole month is among them."""
 
 
 @click.command()
@@ -65,6 +71,7 @@ def bring_up(progress: Progress, *, with_sample: bool = True) -> None:
             wait_for_airflow(settings, say)
         if with_sample:
             load_sample(settings, progress)
+            upload_sample(settings, progress)
 
     def superset_track() -> None:
         prepare_superset(settings, progress)
@@ -220,6 +227,40 @@ def load_sample(settings: Settings, progress: Progress) -> None:
     server.note(settings, "sample_plant", run_id)
 
 
+def upload_sample(settings: Settings, progress: Progress) -> None:
+    """The sample plant uploads to the bundled platform, by both profiles; what is sent first, once."""
+    with progress.step("Starting the sandbox platform") as say:
+        services.start(services.reach(settings), ["sandbox"])
+        wait_until(
+            lambda: services.listens(settings.sandbox_port),
+            START_SECONDS,
+            lambda: StepError(
+                f"The sandbox platform does not answer after {START_SECONDS} s.",
+                "Read its log (`nengduan logs sandbox`).",
+                settings.logs / "sandbox.log",
+            ),
+        )
+        say("listening")
+    if "sample_upload" in server.installed(settings):
+        return
+    airflow = Airflow(settings)
+    wait_for_dags(airflow, progress)
+    airflow.keep_connection("nengduan_upload_sandbox_yunnan", secrets.token_urlsafe(12))
+    begins = datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=SAMPLE_UPLOAD_DAYS)
+    with warehouse.connect("upload") as connection:
+        for name, profile, path in (("sandbox", "nhjc04", "/nhjc04"), ("sandbox_yunnan", "yunnan", "")):
+            destinations.add(
+                connection, name=name, site=SAMPLE_SITE_CODE, profile=profile,
+                url=f"http://127.0.0.1:{settings.sandbox_port}{path}", is_loopback_http_allowed=True,
+                options={"since": begins.isoformat()}, by="nengduan up",
+            )  # fmt: skip
+    for name in ("sandbox", "sandbox_yunnan"):
+        with progress.step(f"Airflow runs {UPLOAD_DAG} for {name}") as say:
+            run_id = airflow.trigger(UPLOAD_DAG, destination=name)
+            wait_for_run(airflow, UPLOAD_DAG, run_id, RUN_SECONDS, say)
+    server.note(settings, "sample_upload", run_id)
+
+
 def run_until_nothing_waits(airflow: Airflow, dag_id: str, say: Callable[[str], None]) -> None:
     """Run an ingesting DAG; once more when the files were not yet quiet at its first look."""
     kind = dag_id.split("_")[1]
@@ -239,7 +280,7 @@ def run_until_nothing_waits(airflow: Airflow, dag_id: str, say: Callable[[str], 
 
 def wait_for_dags(airflow: Airflow, progress: Progress) -> None:
     """Wait until the dag-processor has read our DAGs; an import error ends the wait at once."""
-    wanted = {*INGEST_DAGS, MARTS_DAG}
+    wanted = {*INGEST_DAGS, MARTS_DAG, UPLOAD_DAG}
 
     def is_known() -> bool:
         if errors := airflow.import_errors():
