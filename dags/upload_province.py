@@ -71,7 +71,7 @@ def upload_province() -> None:
             return [{"destination": params["destination"], "trigger": "command", "slot_date": None}]
         return [vars(turn) for turn in schedule.due(datetime.now(UTC))]
 
-    @task(execution_timeout=timedelta(hours=6), map_index_template="{{ destination }}")
+    @task(execution_timeout=timedelta(hours=5), map_index_template="{{ destination }}")
     def upload(destination: str, trigger: str, slot_date: object) -> None:
         """One destination: versions, declaration, figures, comparison."""
         from airflow.sdk.exceptions import AirflowFailException

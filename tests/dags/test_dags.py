@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
 
 INGEST = {"import_ledgers": LEDGERS, "ingest_erp": ERP, "ingest_readings": READINGS}
-DAG_IDS = {*INGEST, "announce_edits", "build_marts", "maintain_warehouse", "rebuild_marts", "remind_calibration"}
+DAG_IDS = {
+    *INGEST, "announce_edits", "build_marts", "maintain_warehouse", "rebuild_marts", "remind_calibration",
+    "upload_province",
+}  # fmt: skip
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
 
 
