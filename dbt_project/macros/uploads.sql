@@ -27,13 +27,17 @@
 {%- endmacro %}
 
 {#- Terms into sums, one row per period (or finer, by `group_by`): as flows are summed over meters (contract §2). One
-    that is silent leaves the others' sum with less coverage; a silent one with a negative coefficient leaves nothing,
-    and so does a known one without standard coal. -#}
+    that is silent leaves the others' sum with less coverage; a silent one with a negative coefficient leaves nothing.
+    A known one without standard coal leaves no figure of the whole period. -#}
 {% macro term_sums(known, group_by=none) -%}
     (
         select
             {% if group_by %}{{ group_by }},{% endif %}
-            sum(terms.coefficient * known.amount) as amount,
+            {% if group_by -%}
+                case when count(known.amount) = count(*) then sum(terms.coefficient * known.amount) end as amount,
+            {% else -%}
+                sum(terms.coefficient * known.amount) as amount,
+            {% endif -%}
             round(sum(known.coverage) / items.term_count, 9) as coverage
         from {{ ref('int_uploads__terms') }} as terms
         cross join lateral {{ known }} as known
@@ -44,7 +48,7 @@
         group by terms.site_code{% if group_by %}, {{ group_by }}{% endif %}
         having
             count(*) filter (where terms.coefficient < 0) = items.negative_count
-            and count(known.amount) = count(*)
+            {%- if not group_by %} and count(known.amount) = count(*){% endif %}
     )
 {%- endmacro %}
 
@@ -57,7 +61,7 @@
                 least(sum(hours.coverage) / (extract(epoch from {{ ends_at }} - {{ starts_at }}) / 3600), 1), 9
             ) as coverage
         from {{ term_sums(hours_of_terms(starts_at, ends_at), 'known.hour_start') }} as hours
-        having count(*) > 0
+        having count(*) > 0 and count(hours.amount) = count(*)
     )
 {%- endmacro %}
 

@@ -36,6 +36,7 @@ CHINESE = {
     "measured_by": "计量表达式",
     "date": "日期",
     "quantity": "数量",
+    "upload_values.value": "填报值",
 }
 
 

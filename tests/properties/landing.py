@@ -29,6 +29,8 @@ LEDGER_TABLES = (
     "meters",
     "meter_events",
     "shifts",
+    "upload_items",
+    "upload_values",
 )
 
 
@@ -41,17 +43,36 @@ def land_plant(plant: Plant, now: datetime) -> None:
         site = {"site_code": plant.site_code}
         for name in LEDGER_TABLES:
             insert(connection, f"ledger.{name}", tables.get(name, []), batch_id, site)
-        terms = [
-            {"flow_code": flow.flow_code, "meter_code": code, "coefficient": number(coefficient)}
-            for flow in plant.flows
-            if flow.measured_by
-            for code, coefficient in terms_of(flow.measured_by).items()
-        ]
-        insert(connection, "ledger.flow_terms", terms, None, site)
+        insert_terms(connection, plant)
         erp_batch = new_batch(connection, plant, "erp", now)
         for name in ("purchases", "stocks"):
             insert(connection, f"raw.{name}", tables.get(name, []), erp_batch, site | {"line": "2"})
         marks.mark_documents(connection, erp_batch)
+
+
+def insert_terms(connection: psycopg.Connection[Any], plant: Plant) -> None:
+    """Expressions taken apart, as the import does it: those of flows and those of uploaded items."""
+    site = {"site_code": plant.site_code}
+    terms = [
+        {"flow_code": flow.flow_code, "meter_code": code, "coefficient": number(coefficient)}
+        for flow in plant.flows
+        if flow.measured_by
+        for code, coefficient in terms_of(flow.measured_by).items()
+    ]
+    insert(connection, "ledger.flow_terms", terms, None, site)
+    meters = {meter.meter_code for meter in plant.meters}
+    uploads = [
+        {
+            "data_code": item.data_code,
+            "destination": "*",
+            "kind": "meter" if code in meters else "flow",
+            "code": code,
+            "coefficient": number(coefficient),
+        }
+        for item in plant.upload_items
+        for code, coefficient in terms_of(item.expression).items()
+    ]
+    insert(connection, "ledger.upload_terms", uploads, None, site)
 
 
 def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime, status: str = "accepted") -> int:

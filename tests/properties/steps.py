@@ -11,9 +11,16 @@ from random import Random
 from ingestion import marks, warehouse
 from tests.plants.unseen.meters import Window, random_events, thousandths
 from tests.plants.unseen.packages import ledger_tables, number
-from tests.plants.unseen.plants import CALENDARS, ENERGIES, ITEMS, SHIFT_CALENDARS, random_flows, random_plant
-from tests.properties.landing import LEDGER_TABLES, insert, land_plant, land_readings, new_batch
-from tests.reference.flows import terms_of
+from tests.plants.unseen.plants import (
+    CALENDARS,
+    ENERGIES,
+    ITEMS,
+    SHIFT_CALENDARS,
+    random_flows,
+    random_item,
+    random_plant,
+)
+from tests.properties.landing import LEDGER_TABLES, insert, insert_terms, land_plant, land_readings, new_batch
 from tests.reference.model import HOUR, ErpRow, Event, HeatValue, Meter, Plant, Reading
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -63,19 +70,13 @@ def relay_ledgers(plant: Plant) -> None:
     tables = ledger_tables(plant, "offset")
     with warehouse.connect("ingest") as connection:
         batch_id = new_batch(connection, plant, "ledger", NOW)
-        for name in ("sites", *LEDGER_TABLES, "flow_terms"):
+        for name in ("sites", *LEDGER_TABLES, "flow_terms", "upload_terms"):
             connection.execute(f"delete from ledger.{name} where site_code = %s", [plant.site_code])
         insert(connection, "ledger.sites", tables["site"], batch_id, {})
         site = {"site_code": plant.site_code}
         for name in LEDGER_TABLES:
             insert(connection, f"ledger.{name}", tables.get(name, []), batch_id, site)
-        terms = [
-            {"flow_code": flow.flow_code, "meter_code": code, "coefficient": number(coefficient)}
-            for flow in plant.flows
-            if flow.measured_by
-            for code, coefficient in terms_of(flow.measured_by).items()
-        ]
-        insert(connection, "ledger.flow_terms", terms, None, site)
+        insert_terms(connection, plant)
 
 
 # ---------------------------------------------------------------- readings
@@ -262,6 +263,25 @@ def calendar(scene: Scene) -> str:
     return f"calendar: {scene.plant.day_start} {scene.plant.month_start_day} {[one.shift_code for one in scene.plant.shifts]}"
 
 
+def uploaded_item(scene: Scene) -> str:
+    """An uploaded item more, one less, or another one of the same code: with it quarters of meters come and go."""
+    items = scene.plant.upload_items
+    number_of = scene.rng.randrange(len(items) + 1)
+    fresh = random_item(scene.rng, scene.plant, number_of)
+    if number_of == len(items):
+        scene.plant.upload_items = [*items, fresh]
+    elif scene.rng.random() < 0.3 and len(items) > 1:
+        scene.plant.upload_items = items[:number_of] + items[number_of + 1 :]
+    else:
+        same = replace(fresh, data_code=items[number_of].data_code)
+        scene.plant.upload_items = [*items[:number_of], same, *items[number_of + 1 :]]
+    codes = [one.data_code for one in scene.plant.upload_items]
+    if len(set(codes)) < len(codes):  # one of this code was there already
+        scene.plant.upload_items = items
+    relay_ledgers(scene.plant)
+    return f"uploaded items: {[(one.data_code[:2], one.expression) for one in scene.plant.upload_items]}"
+
+
 # ---------------------------------------------------------------- ERP
 def document(scene: Scene) -> str:
     """Purchases or stocks in a batch of their own; it takes the place of what older ones say of the same key."""
@@ -297,6 +317,7 @@ def document(scene: Scene) -> str:
 STEPS: tuple[Callable[[Scene], str], ...] = (
     late_piece, late_piece, late_piece, repeated_piece, correction, correction, dispute, held_batch, accepted_batch,
     meter_event, meter_event, meter_entry, meter_entry, flow_meters, flow_place, coefficient, calendar, document, document,
+    uploaded_item, uploaded_item,
 )  # fmt: skip
 
 

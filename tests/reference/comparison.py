@@ -27,6 +27,7 @@ from tests.reference.performance import (
 from tests.reference.periods import stat_month
 from tests.reference.readings import Verdicts
 from tests.reference.registers import Span
+from tests.reference.uploads import uploaded
 
 TOLERANCE = Fraction(1, 10**6)
 Row = Mapping[str, Any]
@@ -221,6 +222,26 @@ def _by_period(connection: psycopg.Connection[Any], plant: Plant, table: str, co
     }
 
 
+def compare_uploads(connection: psycopg.Connection[Any], plant: Plant, expected: Expected) -> list[str]:
+    """upload_values; whether one at the very edge of its least coverage is valid is a matter of rounding."""
+    rows = fetch(connection, "select * from marts.upload_values where site_code = %s", plant.site_code)
+    least = {item.data_code: item.least_coverage for item in plant.upload_items}
+    wanted: dict[Any, dict[str, Any]] = {}
+    for key, row in uploaded(plant, expected.spans, expected.meters, expected.flows).items():
+        wanted[key] = {
+            "value": row.value,
+            "coverage": row.coverage,
+            "input_type": row.input_type,
+            "is_manual": row.input_type == 5,
+            "is_closed": False,
+            "ends_at": row.ends_at,
+        }
+        if row.coverage is None or abs(row.coverage - least[key[0]]) > TOLERANCE:
+            wanted[key]["is_valid"] = row.is_valid
+    got = {(row["data_code"], row["stat_type"], row["stat_date"]): row for row in rows}
+    return differences("uploaded", wanted, got)
+
+
 def compare(connection: psycopg.Connection[Any], plant: Plant) -> list[str]:
     """Everything; an empty list when warehouse and reference agree."""
     expected = expect(plant)
@@ -229,4 +250,5 @@ def compare(connection: psycopg.Connection[Any], plant: Plant) -> list[str]:
         *compare_meters(connection, plant, expected),
         *compare_flows(connection, plant, expected),
         *compare_performance(connection, plant, expected),
+        *compare_uploads(connection, plant, expected),
     ]

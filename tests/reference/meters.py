@@ -31,10 +31,11 @@ class MeterHour:
     quantity: Fraction = Fraction(0)
     estimated_quantity: Fraction = Fraction(0)
     measured_seconds: Fraction = Fraction(0)
+    length: int = HOUR
 
     @property
     def coverage(self) -> Fraction:
-        return min(Fraction(1), self.measured_seconds / HOUR)
+        return min(Fraction(1), self.measured_seconds / self.length)
 
 
 #: Hour start (epoch seconds) to what is known of the hour.
@@ -114,17 +115,17 @@ def spans_of(meter: Meter, winners: list[Reading], verdicts: Verdicts) -> list[S
     return counted.spans
 
 
-def hours_of(spans: list[Span]) -> MeterHours:
-    """Spread every span evenly over its time; an hour nothing is known of has no row."""
-    hours: MeterHours = defaultdict(MeterHour)
+def hours_of(spans: list[Span], unit: int = HOUR) -> MeterHours:
+    """Spread every span evenly over its time; an hour (or shorter unit) nothing is known of has no row."""
+    hours: MeterHours = defaultdict(lambda: MeterHour(length=unit))
     for span in spans:
-        first = int(span.start // HOUR) * HOUR
+        first = int(span.start // unit) * unit
         if span.start == span.end:
             hours[first].quantity += span.quantity
             continue
         length = Fraction(span.end - span.start)
-        for hour in range(first, int(-(-span.end // HOUR)) * HOUR, HOUR):
-            seconds = Fraction(min(span.end, hour + HOUR) - max(span.start, hour))
+        for hour in range(first, int(-(-span.end // unit)) * unit, unit):
+            seconds = Fraction(min(span.end, hour + unit) - max(span.start, hour))
             share = span.quantity * seconds / length
             row = hours[hour]
             row.quantity += share

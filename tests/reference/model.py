@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date, datetime, time
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -108,6 +108,30 @@ class Shift:
     end: time
 
 
+@dataclass(frozen=True)
+class UploadItem:
+    """One row of upload_items, for every platform; ``expression`` over flows and meters."""
+
+    data_code: str
+    expression: str
+    figure: str  # quantity, tce_equivalent, tce_equal
+    stat_types: tuple[int, ...]
+    interval_minutes: int = 15
+    factor: Fraction = Fraction(1)
+    least_coverage: Fraction = Fraction(9, 10)
+    value_max: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class UploadValue:
+    """One row of upload_values: entered by hand."""
+
+    data_code: str
+    stat_type: int
+    stat_date: datetime
+    value: Fraction
+
+
 @dataclass
 class Plant:
     """Everything of one site. ``seed_energies`` are codes that need no row of their own."""
@@ -125,3 +149,5 @@ class Plant:
     purchases: list[ErpRow] = field(default_factory=list)
     stocks: list[ErpRow] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
+    upload_items: list[UploadItem] = field(default_factory=list)
+    upload_values: list[UploadValue] = field(default_factory=list)

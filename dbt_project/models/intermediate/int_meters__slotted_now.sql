@@ -1,20 +1,21 @@
--- One row per meter that an uploaded item of less than an hour counts on, itself or through a flow.
-select items.site_code, terms.code as meter_code
-from {{ ref('stg_ledger__upload_items') }} as items
-inner join {{ ref('int_uploads__terms') }} as terms
-    on
-        items.site_code = terms.site_code
-        and items.data_code = terms.data_code
-        and items.destination = terms.destination
-where items.interval_minutes < 60 and 0 = any(items.stat_types) and terms.kind = 'meter'
+-- One row per meter that a realtime item counts on by quarters of an hour, itself or through a flow.
+with terms as (
+    select terms.site_code, terms.kind, terms.code
+    from {{ ref('int_uploads__items') }} as items
+    inner join {{ ref('int_uploads__terms') }} as terms
+        on
+            items.site_code = terms.site_code
+            and items.data_code = terms.data_code
+            and items.destination = terms.destination
+    where items.is_by_slots and 0 = any(items.stat_types)
+)
+
+select site_code, code as meter_code
+from terms
+where kind = 'meter'
 union
-select items.site_code, flow_terms.meter_code
-from {{ ref('stg_ledger__upload_items') }} as items
-inner join {{ ref('int_uploads__terms') }} as terms
-    on
-        items.site_code = terms.site_code
-        and items.data_code = terms.data_code
-        and items.destination = terms.destination
+select terms.site_code, flow_terms.meter_code
+from terms
 inner join {{ ref('stg_ledger__flow_terms') }} as flow_terms
     on terms.site_code = flow_terms.site_code and terms.code = flow_terms.flow_code
-where items.interval_minutes < 60 and 0 = any(items.stat_types) and terms.kind = 'flow'
+where terms.kind = 'flow'

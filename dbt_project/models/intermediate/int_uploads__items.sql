@@ -46,9 +46,13 @@ select
         when terms.term_count > 0 then 'terms'
         when items.figure in ('comprehensive_energy', 'unit_consumption', 'output_value_consumption') then 'site'
     end as source,
+    -- Hours are those of UTC: a site whose clock is off them has its own from quarters.
+    items.interval_minutes < 60
+    or date_part('minute', timestamptz '2026-01-01 00:00+00' at time zone sites.timezone) <> 0 as is_by_slots,
     case items.figure when 'quantity' then 'quantity' when 'tce_equal' then 'tce_equal' else 'tce_equivalent' end
     as measure
 from {{ ref('stg_ledger__upload_items') }} as items
+inner join {{ ref('stg_ledger__sites') }} as sites on items.site_code = sites.site_code
 left join terms
     on
         items.site_code = terms.site_code

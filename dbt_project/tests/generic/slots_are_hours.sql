@@ -29,5 +29,6 @@ where
     slots.quantity is null
     or hours.quantity is null
     or abs(slots.quantity - hours.quantity) > 1e-9
-    or abs(slots.coverage - hours.coverage) > 1e-8
+    -- Less where spans overlap: an hour is cut off at 1 as a whole, a quarter for itself.
+    or slots.coverage > hours.coverage + 1e-8
 {% endtest %}

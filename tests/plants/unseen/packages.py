@@ -162,6 +162,29 @@ def ledger_tables(plant: Plant, form: str = "local") -> dict[str, Table]:
             for meter in plant.meters
             for event in meter.events
         ],
+        "upload_items": [
+            {
+                "data_code": item.data_code,
+                "expression": item.expression,
+                "figure": item.figure,
+                "stat_types": ",".join(map(str, item.stat_types)),
+                "interval_minutes": str(item.interval_minutes),
+                "scope": "2",
+                "factor": number(item.factor),
+                "least_coverage": number(item.least_coverage),
+                "value_max": number(item.value_max),
+            }
+            for item in plant.upload_items
+        ],
+        "upload_values": [
+            {
+                "data_code": entered.data_code,
+                "stat_type": str(entered.stat_type),
+                "stat_date": f"{entered.stat_date:%Y-%m-%d %H:%M:%S}",
+                "value": number(entered.value),
+            }
+            for entered in plant.upload_values
+        ],
         "shifts": [
             {"shift_code": shift.shift_code, "start": clock(shift.start), "end": clock(shift.end)}
             for shift in plant.shifts
@@ -184,11 +207,16 @@ def reading_rows(plant: Plant, readings: Sequence[Reading], form: str) -> Table:
     ]
 
 
-def csv_bytes(rows: Table, style: Style) -> bytes:
-    buffer = io.StringIO()
+def header(rows: Table, style: Style, table: str = "") -> list[str]:
+    """Columns by the plant's words for them; ``upload_values.value`` for a table's own."""
     aliases = style.aliases or {}
+    return [aliases.get(f"{table}.{column}", aliases.get(column, column)) for column in rows[0]]
+
+
+def csv_bytes(rows: Table, style: Style, table: str = "") -> bytes:
+    buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator=style.newline)
-    writer.writerow([aliases.get(column, column) for column in rows[0]])
+    writer.writerow(header(rows, style, table))
     writer.writerows(row.values() for row in rows)
     return buffer.getvalue().encode(style.encoding)
 
@@ -225,7 +253,7 @@ def write_package(folder: Path, plant: Plant, style: Style, files: int = 3, seed
     if style.is_workbook:
         return write_workbook(folder / f"{plant.site_code}.xlsx", plant, style)
     for name, rows in ledger_tables(plant, style.stamps).items():
-        (folder / f"{name}.csv").write_bytes(csv_bytes(rows, style))
+        (folder / f"{name}.csv").write_bytes(csv_bytes(rows, style, name))
     for index, readings in enumerate(dealt):
         write_readings(folder / "readings", f"part_{index}", plant, readings, style)
     return folder
@@ -242,11 +270,10 @@ def write_workbook(path: Path, plant: Plant, style: Style) -> Path:
     """One sheet per file, numbers as numbers and dates as Excel dates, as people keep them."""
     book = openpyxl.Workbook()
     book.remove(book.active)
-    aliases = style.aliases or {}
     tables = ledger_tables(plant, style.stamps) | {"readings": reading_rows(plant, plant.readings, style.stamps)}
     for name, rows in tables.items():
         sheet = book.create_sheet(name)
-        sheet.append([aliases.get(column, column) for column in rows[0]])
+        sheet.append(header(rows, style, name))
         for row in rows:
             sheet.append([_cell(column, text) for column, text in row.items()])
     book.save(path)

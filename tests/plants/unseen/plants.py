@@ -10,13 +10,14 @@ from pathlib import Path
 from random import Random
 
 from tests.plants.unseen.meters import Window, random_meter, thousandths
-from tests.reference.model import HOUR, Energy, ErpRow, Flow, HeatValue, Plant, Shift
+from tests.reference.model import HOUR, Energy, ErpRow, Flow, HeatValue, Plant, Shift, UploadItem, UploadValue
 from tests.reference.periods import period_bounds
 
 SEEDS = Path(__file__).parents[3] / "dbt_project/seeds/reference_energies.csv"
 
 #: Codes with '-' and '.' and codes of digits only are all allowed by contract §1.
 METER_CODES = ("EM-{:02d}", "G.{:02d}", "{:04d}", "1{:03d}", "m_{:02d}-a.b")
+ITEMS_UPLOADED = 6
 ENERGIES = ("electricity", "natural_gas", "oxygen", "steam.own", "coal-local", "sludge")
 ITEMS = ("purchase", "export", "production", "living", "conversion_in", "conversion_out", "recovery", "loss")
 
@@ -69,6 +70,9 @@ def random_plant(
         plant.purchases += purchases(rng, energy_code, start, days)
     for energy_code in ("raw_coal", "coal-local"):
         plant.stocks += stocks(rng, plant, energy_code, start, days)
+    of_uploads = Random(f"{seed} uploads")  # so that a plant's readings are what they were before it uploaded any
+    plant.upload_items = [random_item(of_uploads, plant, number) for number in range(ITEMS_UPLOADED)]
+    plant.upload_values = random_values(of_uploads, plant, start, days)
     return plant
 
 
@@ -172,3 +176,35 @@ def stocks(rng: Random, plant: Plant, energy_code: str, start: date, days: int) 
             rows.append(ErpRow(energy_code, first + timedelta(days=3), thousandths(rng, -5, 5), "adjustment"))
         day = following
     return rows
+
+
+def random_item(rng: Random, plant: Plant, number: int) -> UploadItem:
+    """An uploaded item over some flows, or over meters too where it asks for quantities."""
+    figure = rng.choice(["quantity", "quantity", "tce_equivalent", "tce_equal"])
+    codes = [flow.flow_code for flow in plant.flows]
+    if figure == "quantity" and rng.random() < 0.5:
+        codes += [meter.meter_code for meter in plant.meters]
+    first, *others = rng.sample(codes, rng.choice([1, 1, 2, 3]))
+    expression = first + "".join(f" {rng.choice('++-')} {rng.choice(['', '', '0.5 * '])}{code}" for code in others)
+    return UploadItem(
+        f"{number + 1:02d}-00-0000-023300-11",
+        expression,
+        figure,
+        tuple(sorted(rng.sample([0, 1, 2, 3], rng.choice([2, 3, 4])))),
+        rng.choice([15, 30, 60]),
+        rng.choice([Fraction(1), Fraction(1, 10000), Fraction(5, 2)]),
+        rng.choice([Fraction(9, 10), Fraction(1, 2)]),
+        rng.choice([None, None, Fraction(200)]),
+    )
+
+
+def random_values(rng: Random, plant: Plant, start: date, days: int) -> list[UploadValue]:
+    """Entered by hand: of days and months that are measured, and of days that are not."""
+    entered = {}
+    for _ in range(6):
+        code = rng.choice(plant.upload_items).data_code
+        kind = rng.choice([1, 1, 2])
+        day = start + timedelta(days=rng.randrange(-3, days + 3))
+        when = datetime.combine(day.replace(day=1) if kind == 2 else day, time(0))
+        entered[code, kind, when] = UploadValue(code, kind, when, Fraction(rng.randrange(100000), 100))
+    return list(entered.values())
