@@ -13,6 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from plugins.province.declaring import MANDATORY, OWN_COLUMNS, camel
+from plugins.province.sandbox.checks import code_fault
+from plugins.province.sandbox.dictionaries import Dictionaries
 from tests.plants import kunming_steel
 from tests.plants.kunming_steel import build, build_small, real_year
 from tests.plants.kunming_steel.package import SMALL_METERS
@@ -380,3 +383,28 @@ def test_only_runtime_dependencies_are_imported() -> None:
         )
     }
     assert modules - set(sys.stdlib_module_names) == {"numpy", "pyarrow", "tests"}
+
+
+# ---------------------------------------------------------------- what is uploaded
+
+
+def test_uploaded_items_stay_within_the_sandbox_platforms_dictionaries(plant: Path) -> None:
+    platform, items = Dictionaries(), table(plant, "upload_items")
+    industry = table(plant, "site")["industry_code"].item()
+    for code in items["data_code"]:
+        assert code_fault(code, platform, {code: {}}) is None
+        assert platform.knows_process(industry, code[:2])
+    assert set(",".join(items["stat_types"]).split(",")) == {"0", "1", "2", "3"}
+    assert {"15", "60"} <= set(items["interval_minutes"])
+    sources = items[["flow", "expression"]].agg("".join, axis=1)
+    assert ((items["is_required"] == "是") & (items["figure"] == "quantity") & (sources == "")).sum() == 1
+    entered = table(plant, "upload_values")
+    assert len(entered) == 13
+    assert set(entered["data_code"]) <= set(items["data_code"])
+
+
+def test_the_site_says_all_that_the_platform_insists_on(plant: Path) -> None:
+    site = table(plant, "site")
+    own = {name: column for name, column in OWN_COLUMNS.items() if name in MANDATORY}
+    columns = {camel(column): column for column in site.columns} | own
+    assert [name for name in MANDATORY if not site[columns[name]].item()] == []

@@ -1,8 +1,9 @@
 """The plant's ledgers: the tables in `ledgers/` as they stand, and those that depend on the window."""
 
 import csv
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from tests.plants.kunming_steel.simulation import generator
@@ -68,6 +69,8 @@ METER_TYPES: dict[str, Row] = {
 }  # fmt: skip
 FAULTY_METERS = {"M-E-141": 30}  # days before the window's end since when
 UNCALIBRATED_METERS = {"M-A-121": "流量计不可停用，待大修时送检（合成）"}
+SHORTEST_MONTH = 28
+OUTPUT_VALUE = "00-00-0000-090001-00"
 OVERDUE_METERS = {"M-S-105", "M-E-153"}
 
 TARIFF_HOURS = (
@@ -109,6 +112,10 @@ def write_ledgers(folder: Path, window: Window, meters: Collection[str], events:
     codes = {row["flow_code"] for row in flows} | {""}
     rules = [row for row in template("equipment_rules") if {row["flow_code"], row["output_flow_code"]} <= codes]
     write_table(folder / "equipment_rules.csv", rules)
+    uploaded = [row for row in template("upload_items") if counted(row) <= codes | set(meters)]
+    write_table(folder / "upload_items.csv", uploaded)
+    if entered := list(_upload_values(window)):
+        write_table(folder / "upload_values.csv", entered)
     write_table(folder / "calorific_values.csv", _calorific_values(window))
     write_table(folder / "tariffs.csv", _tariffs(window))
     rows = list(events)
@@ -119,6 +126,24 @@ def write_ledgers(folder: Path, window: Window, meters: Collection[str], events:
 def measuring(flow: Row) -> set[str]:
     """Meters in a flow's expression."""
     return {word for word in flow["measured_by"].split() if word.startswith("M-")}
+
+
+def counted(item: Row) -> set[str]:
+    """Flows and meters that an uploaded item counts on."""
+    words = {item["flow"], *item["expression"].split()}
+    return {word for word in words if word.startswith(("F-", "M-"))}
+
+
+def _upload_values(window: Window) -> Iterator[Row]:
+    """工业总产值, which no meter and no document tells: entered by hand for each whole month."""
+    numbers = generator("upload_values")
+    starts = [*window.month_starts(), window.end]
+    for month, following in pairwise(starts):
+        if (following - month).days < SHORTEST_MONTH:  # the running month
+            continue
+        value = f"{numbers.uniform(230, 320):.2f}"
+        row = {"data_code": OUTPUT_VALUE, "stat_type": "2", "stat_date": f"{month} 00:00:00", "value": value}
+        yield row | {"reason": "财务月报（合成）"}
 
 
 def _meter(row: Row, window: Window) -> Row:
