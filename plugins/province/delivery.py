@@ -114,7 +114,7 @@ class Delivery:
                 return
             last = rows[-1] if rows else None  # at the end once more from the start: time has passed
             self._send_wave(rows)
-            if self.rows_per_second:
+            if rows and self.rows_per_second:
                 ahead_s = (self.report.sent - before) / self.rows_per_second - (self.clock() - began_at).total_seconds()
                 if ahead_s > 0:
                     self.wait(ahead_s)

@@ -45,6 +45,8 @@ MART = """create table marts.upload_values (
 )"""
 """What the sender reads of the marts; that the marts have this form is another test's business."""
 
+COVERAGE = """create table marts.upload_coverage as
+    select 'S1' as site_code, %s as data_code, '*' as destination, '综合能耗' as name, '没有能流' as reason"""
 LONGEST = {0: timedelta(minutes=15), 1: timedelta(days=1), 2: timedelta(days=31), 3: timedelta(days=366)}
 RUN_S = 60
 
@@ -286,7 +288,9 @@ def world(folder: Path) -> Iterator[World]:
         with warehouse.connect("owner") as owner:
             owner.execute("drop view if exists marts.upload_values cascade")
             owner.execute(MART.encode())
-            owner.execute("grant select on marts.upload_values to nengduan_upload")
+            owner.execute("drop view if exists marts.upload_coverage cascade")
+            owner.execute(COVERAGE.encode(), [TOTAL])
+            owner.execute("grant select on marts.upload_values, marts.upload_coverage to nengduan_upload")
             for code, flow, scope in ((PLANT, "F1", 1), (FURNACE, "F2", 4), (TOTAL, "F1", 1)):
                 owner.execute(
                     "insert into ledger.upload_items (site_code, data_code, flow_code, scope, stat_types, batch_id)"
