@@ -3,11 +3,12 @@
 # make down   stop everything          make logs   the services' logs
 # make bench  the benchmarks of docs/benchmarks.md, about an hour; BENCH="--meters 20" is a fiftieth
 # make bench-workbench  pages over 100,000 meters, a workbook of 5,000 rows
+# make bench-upload     an outage's backlog of 1.44 million rows, to the bundled platform
 # make lint   linters and type checks  make doctor what is wrong with this installation
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: up down logs doctor test lint bench bench-workbench environment environment-dev
+.PHONY: up down logs doctor test lint bench bench-workbench bench-upload environment environment-dev
 
 up: environment
 	@$(BIN)/nengduan up
@@ -35,6 +36,9 @@ bench: environment
 
 bench-workbench: environment-dev
 	@$(BIN)/python -m tests.bench.workbench $(BENCH)
+
+bench-upload: environment-dev
+	@$(BIN)/python -m tests.bench.upload $(BENCH)
 
 environment:
 	@$(PYTHON) plugins/operations/bootstrap.py runtime

@@ -43,8 +43,8 @@ MARTS_DAG = "build_marts"
 UPLOAD_DAG = "upload_province"
 SAMPLE_SITE_FOLDER = "kunming_steel"
 SAMPLE_SITE_CODE = "KMSTEEL"
-SAMPLE_UPLOAD_DAYS = 40
-"""Days before today from which the sample plant uploads: a whole month is among them."""
+SAMPLE_UPLOAD_DAYS = 7
+"""Days that the sample plant has uploaded at least; more, where that takes to have a month end among them."""
 
 
 @click.command()
@@ -246,7 +246,8 @@ def upload_sample(settings: Settings, progress: Progress) -> None:
     airflow = Airflow(settings)
     wait_for_dags(airflow, progress)
     airflow.keep_connection("nengduan_upload_sandbox_yunnan", secrets.token_urlsafe(12))
-    begins = datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=SAMPLE_UPLOAD_DAYS)
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    begins = min(today - timedelta(days=SAMPLE_UPLOAD_DAYS), today.replace(day=1) - timedelta(days=1))
     with warehouse.connect("upload") as connection:
         for name, profile, path in (("sandbox", "nhjc04", "/nhjc04"), ("sandbox_yunnan", "yunnan", "")):
             destinations.add(

@@ -59,6 +59,7 @@ class Installation:
             "NENGDUAN_DATABASE_PORT": str(ports[0]),
             "NENGDUAN_AIRFLOW_PORT": str(ports[1]),
             "NENGDUAN_SUPERSET_PORT": str(ports[2]),
+            "NENGDUAN_SANDBOX_PORT": str(ports[3]),
         }
 
     @property
@@ -143,10 +144,10 @@ def prepare_folder(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def free_ports() -> tuple[int, int, int]:
-    """Ports for PostgreSQL, Airflow (with its two log servers beside it) and Superset."""
+def free_ports() -> tuple[int, int, int, int]:
+    """Ports for PostgreSQL, Airflow (with its two log servers beside it), Superset and the sandbox platform."""
     for first in range(21000, 30000, 10):
-        ports = (first, first + 1, first + 2)
+        ports = (first, first + 1, first + 2, first + 3)
         if all(_is_free(port) for port in (*ports, ports[1] + LOG_PORT_OFFSET, ports[1] + LOG_PORT_OFFSET + 1)):
             return ports
     raise BenchError("no free ports between 21000 and 30000")

@@ -66,7 +66,7 @@ def running_platform() -> Iterator[Platform]:
     home = Path(tempfile.mkdtemp(prefix="nengduan-e2e-"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NENGDUAN_")}
     environment["NENGDUAN_HOME"] = str(home)
-    for service in ("DATABASE", "AIRFLOW", "SUPERSET"):
+    for service in ("DATABASE", "AIRFLOW", "SUPERSET", "SANDBOX"):
         environment[f"NENGDUAN_{service}_PORT"] = str(free_port())
     began = time.monotonic()
     try:

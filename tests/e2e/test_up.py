@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from plugins.operations.runs import Airflow
+from plugins.province.sandbox.server import Sandbox
 from tests.e2e.conftest import Platform
 from tests.plants.kunming_steel import real_year
 
@@ -36,7 +37,7 @@ def first_day(platform: Platform) -> datetime:
 
 def test_airflow_itself_ran_every_dag_and_none_failed(running_platform: Platform) -> None:
     airflow = Airflow(running_platform.settings)
-    for dag_id in (*INGEST, "build_marts"):
+    for dag_id in (*INGEST, "build_marts", "upload_province"):
         states = {run["state"] for run in airflow.runs(dag_id)}
         assert "success" in states, dag_id
         assert "failed" not in states, dag_id
@@ -77,6 +78,29 @@ def test_each_day_is_the_sum_of_its_own_96_intervals(running_platform: Platform)
         "audit",
     )
     assert differing == []
+
+
+def test_the_sample_plant_has_uploaded_to_both_platforms_what_the_marts_hold(running_platform: Platform) -> None:
+    sandbox = Sandbox(f"http://127.0.0.1:{running_platform.settings.sandbox_port}")
+    for destination, profile in (("sandbox", "nhjc04"), ("sandbox_yunnan", "yunnan")):
+        figures = ask(
+            running_platform,
+            f"""select figures.data_code, figures.stat_type, figures.stat_date, figures.value::numeric(32, 10),
+                outbox.value, outbox.status
+            from ops.upload_outbox as outbox
+            left join marts.upload_values as figures using (site_code, data_code, stat_type, stat_date)
+            where outbox.destination = '{destination}' and figures.destination in ('*', '{destination}')""",
+            "audit",
+        )
+        assert {row[1] for row in figures} == {0, 1, 2}, destination
+        assert {row[5] for row in figures} == {2}, destination
+        held = {key[1:]: value for key, value in sandbox.values(profile).items()}
+        assert set(held) == {row[:3] for row in figures}, destination
+        for code, stat_type, stat_date, value, sent, _ in figures:
+            assert value == sent
+            # The platforms' forms hold 15 characters at least.
+            assert abs(held[code, stat_type, stat_date] - value) <= abs(value) * Decimal("1e-9"), (code, stat_date)
+    sandbox.close()
 
 
 def test_every_batch_was_judged_and_counts(running_platform: Platform) -> None:
