@@ -19,9 +19,9 @@ import pytest
 import requests
 
 from ingestion import settings as configuration
-from ingestion.settings import REPOSITORY, Settings
-from plugins.operations import processes, server
+from ingestion.settings import Settings
 from tests.conftest import free_port
+from tests.integration import own_airflow
 from tests.integration.workbench_visits import GRANTS, PREFIX, SITE, plant
 
 pytestmark = pytest.mark.slow
@@ -29,14 +29,13 @@ pytestmark = pytest.mark.slow
 AUTH_MANAGER = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 START_SECONDS = 180
 USERS = {
-    "viewer": "Viewer",
     "keeper": "User",
     "other_user": "User",
     "operator": "Op",
     "steward": "metering_manager",
     "nobody": "Public",
 }
-"""Users beside the installation's admin, with their role in Airflow; those of ``workbench_visits`` have grants."""
+"""Users beside those of the installation, with their role in Airflow; those of ``workbench_visits`` have grants."""
 
 MAKE_USERS = """
 import sys
@@ -115,60 +114,34 @@ class Visit(requests.Session):
 def fixture_site(module_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The small plant with its grants; Airflow with a home and a metadata database of its own."""
     plant(tmp_path_factory.mktemp("plant"))
-    home = tmp_path_factory.mktemp("airflow")
-    database, port, password = f"airflow_{uuid.uuid4().hex[:12]}", free_port(), uuid.uuid4().hex
-    with server.connect_admin(module_warehouse) as connection:
-        server.make_database(connection, database, "nengduan_airflow")
-    try:
-        environment = fab_environment(module_warehouse, home, database, port)
-        run([sys.executable.replace("python", "airflow"), "db", "migrate"], environment)
-        run([sys.executable, "docker/airflow_users.py"], environment | ADMINISTRATORS)
-        users = " ".join(f"{name}:{role}" for name, role in USERS.items() if name != "viewer")
-        run([sys.executable, "-c", MAKE_USERS, password, users], environment)
-        with (home / "api-server.log").open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable.replace("python", "airflow"), "api-server"], env=environment, stdout=log, stderr=log
-            )
+    home, port, password = tmp_path_factory.mktemp("airflow"), free_port(), uuid.uuid4().hex
+    options = {
+        "AIRFLOW__CORE__AUTH_MANAGER": AUTH_MANAGER,
+        "AIRFLOW__FAB__AUTH_RATE_LIMIT": "1000 per 1 minute",  # a person has fewer users than this test
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+    }
+    log_file = home / "api-server.log"
+    with own_airflow.installed(module_warehouse, home, **options) as environment:
+        own_airflow.run([sys.executable, "docker/airflow_users.py"], environment | ADMINISTRATORS)
+        users = " ".join(f"{name}:{role}" for name, role in USERS.items())
+        own_airflow.run([sys.executable, "-c", MAKE_USERS, password, users], environment)
+        with log_file.open("w") as log:
+            process = subprocess.Popen([own_airflow.AIRFLOW, "api-server"], env=environment, stdout=log, stderr=log)
             try:
                 site = Site(f"http://127.0.0.1:{port}", password)
-                wait_for(site, process, home / "api-server.log")
+                wait_for(site, process, log_file)
                 yield site
             finally:
                 process.terminate()
                 process.wait(60)
-        said = (home / "api-server.log").read_text()
-        assert "Failed to import plugin" not in said
-    finally:
-        with server.connect_admin(module_warehouse) as connection:
-            connection.execute(f'drop database if exists "{database}" with (force)'.encode())
+    assert "Failed to import plugin" not in log_file.read_text()
 
 
 ADMINISTRATORS = {
     "NENGDUAN_AIRFLOW_ADMIN_PASSWORD": "the-administrators",
     "NENGDUAN_AIRFLOW_VIEWER_PASSWORD": "the-viewers",
 }
-
-
-def fab_environment(settings: Settings, home: Path, database: str, port: int) -> dict[str, str]:
-    """What docker-compose.yml says otherwise than `nengduan up`: the login."""
-    place = settings.url("airflow", database).removeprefix("postgresql://")
-    return processes.airflow(configuration.load()) | {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__AUTH_MANAGER": AUTH_MANAGER,
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{place}",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": f"postgresql+asyncpg://{place}",
-        "AIRFLOW__FAB__AUTH_RATE_LIMIT": "1000 per 1 minute",  # a person has fewer users than this test
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
-        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-    }
-
-
-def run(command: list[str], environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def wait_for(site: Site, process: subprocess.Popen[bytes], log: Path) -> None:

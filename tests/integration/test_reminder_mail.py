@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
+from email.message import Message
+from pathlib import Path
 from smtplib import SMTPRecipientsRefused
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from ingestion import warehouse as connections
+from ingestion.settings import Settings
+from plugins.metering import mail as mailing
 from plugins.metering import smtp
+from plugins.operations import processes
 from tests.conftest import free_port
+from tests.integration import own_airflow
 
 pytestmark = pytest.mark.slow
 
@@ -59,11 +69,19 @@ def test_a_mail_arrives_as_it_was_written(box: Box) -> None:
     assert mail.rcpt_tos == ["a@plant.invalid", "b@plant.invalid"]
     assert isinstance(mail.content, bytes)
     message = message_from_bytes(mail.content)
-    assert str(make_header(decode_header(str(message["Subject"])))) == "S1：2 项计量管理提醒"
-    body = next(part for part in message.walk() if part.get_content_type() == "text/html")
-    content = body.get_payload(decode=True)
+    assert subject(message) == "S1：2 项计量管理提醒"
+    assert body(message) == "<p>电表 M1 已到期</p>"
+
+
+def subject(message: Message) -> str:
+    return str(make_header(decode_header(str(message["Subject"]))))
+
+
+def body(message: Message) -> str:
+    part = next(part for part in message.walk() if part.get_content_type() == "text/html")
+    content = part.get_payload(decode=True)
     assert isinstance(content, bytes)
-    assert content.decode() == "<p>电表 M1 已到期</p>"
+    return content.decode()
 
 
 def test_a_refused_recipient_is_an_error_and_no_mail(box: Box) -> None:
@@ -79,3 +97,56 @@ def test_without_a_connection_nothing_is_mailed_and_it_is_said() -> None:
     with smtp.sender(said.append) as send:
         assert send is None
     assert said == ["Airflow has no connection smtp_default: nothing is mailed"]
+
+
+@pytest.fixture(name="site")
+def fixture_site(warehouse: Settings) -> Settings:
+    """A site with its marts, and a meter whose calibration holds for five days more."""
+    built = subprocess.run(
+        [str(processes.programs("dbt")), "run", "--quiet"],
+        env=warehouse.dbt_environment(),
+        cwd=warehouse.dbt_project,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    due = datetime.now(UTC).date() + timedelta(days=5)
+    with connections.connect("ingest") as connection:
+        connection.execute("insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)")
+        connection.execute(
+            "insert into ledger.meters (site_code, meter_code, name, energy_code, reading_kind, unit, status,"
+            " next_calibration_on, batch_id) values ('S1', 'M1', '电表', 'electricity', 'register', 'kWh', 'normal', %s, 1)",
+            [due],
+        )
+    return warehouse
+
+
+def test_a_run_of_the_dag_mails_what_is_due_once(box: Box, site: Settings, tmp_path: Path) -> None:
+    variable = f"AIRFLOW_CONN_{smtp.CONNECTION.upper()}"
+    options = {variable: os.environ[variable]}
+    with own_airflow.installed(site, tmp_path / "airflow", **options) as environment:
+        command = [own_airflow.AIRFLOW, "dags", "test", "remind_calibration"]
+        addresses = {mailing.ADDRESSES: "manager@plant.invalid, deputy@plant.invalid"}
+        said = own_airflow.run(command, environment | addresses)
+        assert "state=success" in said, said[-3000:]
+        [mail] = box.mails
+        assert mail.rcpt_tos == ["manager@plant.invalid", "deputy@plant.invalid"]
+        assert isinstance(mail.content, bytes)
+        message = message_from_bytes(mail.content)
+        assert subject(message) == "S1：1 项计量管理提醒"
+        assert "M1（电表）检定/校准将在 7 天内到期" in body(message)
+        own_airflow.run(command, environment | addresses)
+        assert len(box.mails) == 1, "the next run tells nobody a second time"
+
+        # What the server refuses fails the run, and stands in the workbench all the same.
+        with connections.connect("owner") as connection:
+            connection.execute("truncate ops.messages")
+        said = own_airflow.run(command, environment | {mailing.ADDRESSES: "x@nowhere.invalid"}, may_fail=True)
+        assert "no such mailbox" in said
+        assert "state=failed" in said, said[-3000:]
+    with connections.connect("audit") as connection:
+        ((mailed, failure),) = connection.execute("select mailed_at, mail_failure from ops.messages").fetchall()
+    assert mailed is not None
+    assert "no such mailbox" in failure
