@@ -159,7 +159,8 @@ def refuse_held(
 def _is_newly_retired(draft: Draft, index: int) -> bool:
     if draft.table.retirement != "retired_on":
         return False
-    return draft.before[index].raw.get("retired_on") is None and draft.rows[index].values["retired_on"] is not None
+    before, after = draft.before[index].raw.get("retired_on"), draft.rows[index].values["retired_on"]
+    return after is not None and (before is None or after < before)
 
 
 def _make(draft: Draft, index: int, edit: Wish) -> None:

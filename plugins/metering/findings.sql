@@ -20,7 +20,10 @@ select
 from ledger.inspections as inspections
 left join ledger.equipment as equipment
     on inspections.site_code = equipment.site_code and inspections.equipment_code = equipment.equipment_code
-where inspections.result = 'abnormal' and inspections.retired_on is null
+inner join ledger.sites as sites on inspections.site_code = sites.site_code
+where
+    inspections.result = 'abnormal'
+    and coalesce(inspections.retired_on > (%(now)s at time zone sites.timezone)::date, true)
 order by inspections.inspected_at, inspections.inspection_no, inspections.item
 on conflict (site_code, subject) where kind = 'inspection_abnormal' do nothing
 returning message

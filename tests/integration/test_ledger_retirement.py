@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ingestion import warehouse as connections
+from ingestion.ledgers import picking, reading
 from ingestion.ledgers.editing import WHOLE, Edit
 from ingestion.settings import Settings
 from tests.integration.landing_plant import LEDGERS, load, rows, write
@@ -64,6 +66,42 @@ def test_a_unit_is_retired_with_all_that_is_in_it_or_not_at_all() -> None:
     ]
     assert apply("org_units", edit("org_units", {"org_code": "W2"}, retired_on="")).is_applied
     assert not record("org_units", org_code="W2").is_retired
+
+
+def test_a_row_is_in_use_until_the_day_from_which_on_it_is_retired() -> None:
+    day = TODAY + timedelta(days=30)
+    apply("org_units", Edit(None, {"org_code": "W2", "name": "二车间", "parent_code": "HQ"}))
+    apply("org_units", Edit(None, {"org_code": "T2", "name": "班组", "parent_code": "W2"}))
+    assert retire("org_units", {"org_code": "W2"}, {"org_code": "T2"}, on_date=day).is_applied
+    for today, listed in ((day - timedelta(days=1), ["HQ", "T2", "W1", "W2"]), (day, ["HQ", "W1"])):
+        with connections.connect("keep") as connection:
+            page = reading.query(connection, "S1", "org_units", today=today)
+            offered = picking.search(connection, "S1", "org_units", "", today)
+        assert [one.values["org_code"] for one in page.records] == listed
+        assert [one.code for one in offered.choices] == listed
+        assert not any(one.is_retired for one in page.records)
+    # T2 is in use until that day: what it lies in can't go before it does.
+    before = (day - timedelta(days=1)).isoformat()
+    assert codes(retire("org_units", {"org_code": "W2"}, on_date=day - timedelta(days=1))) == [
+        (0, "org_code", "still_referred")
+    ]
+    assert codes(apply("org_units", edit("org_units", {"org_code": "W2"}, retired_on=before))) == [
+        (0, "org_code", "still_referred")
+    ]
+    assert retire("org_units", {"org_code": "T2"}, on_date=day - timedelta(days=1)).is_applied
+    assert apply("org_units", edit("org_units", {"org_code": "W2"}, retired_on=before)).is_applied
+
+
+def test_a_meter_is_in_use_until_the_day_on_which_it_stops() -> None:
+    day = TODAY + timedelta(days=30)
+    apply("flows", edit("flows", {"flow_code": "F2"}, measured_by="M1"))
+    assert retire("meters", {"meter_code": "M3"}, on_date=day).is_applied
+    with connections.connect("keep") as connection:
+        for today, is_listed in ((day - timedelta(days=1), True), (day, False)):
+            assert [one.code for one in picking.search(connection, "S1", "meters", "M3", today).choices] == (
+                ["M3"] if is_listed else []
+            )
+            assert reading.query(connection, "S1", "meters", search="M3", today=today).total == int(is_listed)
 
 
 def test_rows_with_a_validity_end_and_the_site_never_does() -> None:

@@ -105,6 +105,13 @@ def test_each_step_of_a_due_date_is_told_once(plant: Settings) -> None:
     assert steps("M2") == []
 
 
+def test_a_meter_that_will_stop_is_reminded_of_until_then(plant: Settings) -> None:
+    meter("M1", DUE, status="stopped")
+    write("update ledger.meters set status_since = %s", DUE - timedelta(days=20))
+    assert len(reminders.remind(at(DUE - timedelta(days=30)))) == 1
+    assert reminders.remind(at(DUE - timedelta(days=7))) == []
+
+
 def test_a_step_that_was_missed_is_not_made_up_for_and_a_new_date_starts_anew(plant: Settings) -> None:
     meter("M1", DUE)
     assert len(reminders.remind(at(DUE - timedelta(days=5)))) == 1
@@ -146,6 +153,7 @@ def test_certificates_of_persons_are_told_the_same_way(plant: Settings) -> None:
     assert made == ["王工 的证书 计量员证 007将在 30 天内到期", "李工 的培训 GB 17167将在 30 天内到期"]
     assert reminders.remind(at(DUE - timedelta(days=29))) == []
     write("update ledger.persons set retired_on = %s where person_code = 'P1'", DUE)
+    assert len(reminders.remind(at(DUE - timedelta(days=1)))) == 2, "who will leave tomorrow is reminded today"
     assert len(reminders.remind(at(DUE + timedelta(days=1)))) == 1, "who has left is not reminded"
 
 
@@ -231,8 +239,10 @@ def test_an_abnormal_finding_becomes_an_event_once(plant: Settings) -> None:
         " severity, batch_id) values"
         " ('S1', 'R1', '轴承温度', 'EQ', '2026-06-01 08:00+08', 'abnormal', '95 ℃', 'critical', 1),"
         " ('S1', 'R1', '油位', 'EQ', '2026-06-01 08:00+08', 'normal', null, null, 1),"
-        " ('S1', 'R2', '', null, null, 'abnormal', null, null, 1)"
+        " ('S1', 'R2', '', null, null, 'abnormal', null, null, 1), ('S1', 'R3', '', null, null, 'abnormal', null, null, 1)"
     )
+    write("update ledger.inspections set retired_on = %s where inspection_no = 'R2'", DUE + timedelta(days=1))
+    write("update ledger.inspections set retired_on = %s where inspection_no = 'R3'", DUE)
     assert reminders.raise_findings(at(DUE)) == ["巡检异常：2号泵 轴承温度；95 ℃", "巡检异常：R2"]
     assert reminders.raise_findings(at(DUE)) == []
     assert fetch(

@@ -1,6 +1,13 @@
 -- One row per piece of equipment and kind of motor on it (motor_code null: the equipment itself), with the kind of
 -- machine that efficiency standards know it as; null where none of their words is in its category or name.
-with machines as (
+with equipment as (
+    select equipment.*
+    from {{ ref('stg_ledger__equipment') }} as equipment
+    inner join {{ ref('int_sites__today') }} as clocks on equipment.site_code = clocks.site_code
+    where {{ in_use_today('equipment') }}
+),
+
+machines as (
     select
         site_code,
         equipment_code,
@@ -11,8 +18,7 @@ with machines as (
         model,
         efficiency_grade,
         coalesce(category, name) as words
-    from {{ ref('stg_ledger__equipment') }}
-    where retired_on is null
+    from equipment
     union all
     select
         motors.site_code,
@@ -25,9 +31,10 @@ with machines as (
         motors.efficiency_grade,
         '电动机' as words
     from {{ ref('stg_ledger__motors') }} as motors
-    inner join {{ ref('stg_ledger__equipment') }} as equipment
+    inner join equipment
         on motors.site_code = equipment.site_code and motors.equipment_code = equipment.equipment_code
-    where equipment.retired_on is null
+    inner join {{ ref('int_sites__today') }} as clocks on motors.site_code = clocks.site_code
+    where {{ in_use_today('motors') }}
 ),
 
 kinds as (

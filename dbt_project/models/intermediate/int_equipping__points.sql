@@ -13,7 +13,8 @@ with flows as (
     from {{ ref('stg_ledger__flows') }} as flows
     left join {{ ref('stg_ledger__flow_terms') }} as terms
         on flows.site_code = terms.site_code and flows.flow_code = terms.flow_code
-    where flows.item not in ('stock', 'loss') and flows.retired_on is null
+    inner join {{ ref('int_sites__today') }} as clocks on flows.site_code = clocks.site_code
+    where flows.item not in ('stock', 'loss') and {{ in_use_today('flows') }}
     group by flows.site_code, flows.flow_code, flows.energy_code, flows.level
 ),
 
@@ -24,12 +25,13 @@ measured as (
         flows.level,
         count(distinct terms.meter_code || ' ' || trim_scale(terms.coefficient)) as point_count,
         array_agg(distinct terms.meter_code order by terms.meter_code)
-        filter (where coalesce(meters.status <> 'stopped', true)) as meter_codes
+        filter (where coalesce({{ status_today() }} <> 'stopped', true)) as meter_codes
     from flows
     inner join {{ ref('stg_ledger__flow_terms') }} as terms
         on flows.site_code = terms.site_code and flows.flow_code = terms.flow_code
     inner join {{ ref('stg_ledger__meters') }} as meters
         on terms.site_code = meters.site_code and terms.meter_code = meters.meter_code
+    inner join {{ ref('int_sites__today') }} as clocks on flows.site_code = clocks.site_code
     where flows.negative_count = 0
     group by flows.site_code, flows.energy_code, flows.level
 ),

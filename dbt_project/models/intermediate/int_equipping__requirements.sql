@@ -20,17 +20,10 @@ with seeded as (
 ),
 
 own as (
-    select
-        site_code,
-        standard,
-        category,
-        level,
-        required_rate_pct,
-        accuracy_class,
-        clause,
-        valid_from,
-        valid_to
-    from {{ ref('stg_ledger__metering_requirements') }}
+    select requirements.*
+    from {{ ref('stg_ledger__metering_requirements') }} as requirements
+    inner join {{ ref('int_sites__today') }} as clocks on requirements.site_code = clocks.site_code
+    where {{ in_use_today('requirements') }}
 )
 
 select

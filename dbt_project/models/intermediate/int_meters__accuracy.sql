@@ -1,27 +1,29 @@
 -- One row per meter, level it measures at and edition of GB 17167: the accuracy class that is asked for there, and
--- whether the meter's own meets it (null: can't be told). The level is that of the flows it measures, else its own.
-with levels as (
-    select terms.site_code, terms.meter_code, flows.level
+-- whether the meter's own meets it (null: can't be told). The level is that of the flows in use that it measures, else
+-- its own.
+with measured as (
+    select distinct terms.site_code, terms.meter_code, flows.level
     from {{ ref('stg_ledger__flow_terms') }} as terms
     inner join {{ ref('stg_ledger__flows') }} as flows
         on terms.site_code = flows.site_code and terms.flow_code = flows.flow_code
-    where flows.retired_on is null
-    union
+    inner join {{ ref('int_sites__today') }} as clocks on flows.site_code = clocks.site_code
+    where {{ in_use_today('flows') }}
+),
+
+levels as (
+    select * from measured
+    union all
     select meters.site_code, meters.meter_code, meters.level
     from {{ ref('stg_ledger__meters') }} as meters
-    where
-        meters.level is not null
-        and not exists (
-            select 1 from {{ ref('stg_ledger__flow_terms') }} as terms
-            where terms.site_code = meters.site_code and terms.meter_code = meters.meter_code
-        )
+    left join measured on meters.site_code = measured.site_code and meters.meter_code = measured.meter_code
+    where meters.level is not null and measured.meter_code is null
 )
 
 select
     meters.site_code,
     meters.meter_code,
     meters.energy_code,
-    meters.status,
+    {{ status_today() }} as status,
     levels.level,
     requirements.standard,
     meters.accuracy_class,

@@ -3,7 +3,7 @@ with judged as (
     select
         meters.site_code,
         meters.meter_code,
-        meters.status,
+        {{ status_today() }} as status,
         calibrations.source,
         calibrations.certificate_no,
         calibrations.organisation,
@@ -21,6 +21,7 @@ with judged as (
 select
     site_code,
     meter_code,
+    status,
     source,
     certificate_no,
     organisation,

@@ -12,7 +12,7 @@ with records as (
         verifications.valid_to
     from {{ ref('stg_ledger__verifications') }} as verifications
     inner join {{ ref('int_sites__today') }} as clocks on verifications.site_code = clocks.site_code
-    where verifications.verified_on <= clocks.today
+    where verifications.verified_on <= clocks.today and {{ in_use_today('verifications') }}
     -- Of several on one day the worst result counts: a certificate does not undo another.
     order by
         verifications.site_code asc,

@@ -125,6 +125,7 @@ class Desk:
                 org_codes=self._visible_units(connection, table),
                 as_of=as_of,
                 include_retired=is_with_retired,
+                today=as_of or self._today(connection),
             )
         entries = [Entry(pk_of(table, one.key), one.values, one.version or 0) for one in found.records]
         return Page(entries, found.total)
@@ -174,7 +175,7 @@ class Desk:
         """What a column may refer to: rows in use within the visitor's units, by code and name."""
         with self._connected() as connection:
             units_seen = self._visible_units(connection, records.ledger(ledger))
-            today = self.clock().astimezone(self._timezone(connection)).date()
+            today = self._today(connection)
             return picking.search(connection, self.site_code, ledger, words, today, page=page, org_codes=units_seen)
 
     def names(self, wanted: Mapping[str, Collection[str]]) -> dict[tuple[str, str], str]:
@@ -258,6 +259,9 @@ class Desk:
 
     def _timezone(self, connection: Connection) -> ZoneInfo:
         return ZoneInfo(state.timezone(connection, self.site_code) or landing.DEFAULT_TIMEZONE)
+
+    def _today(self, connection: Connection) -> date:
+        return self.clock().astimezone(self._timezone(connection)).date()
 
     def _visible_units(self, connection: Connection, table: Table) -> list[str] | None:
         """Units whose rows are listed; None for every row."""

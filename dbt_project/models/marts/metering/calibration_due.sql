@@ -7,7 +7,7 @@ select
     meters.level,
     meters.grade,
     meters.location,
-    meters.status,
+    states.status,
     states.organisation as calibration_org,
     states.source as calibration_source,
     states.certificate_no,

@@ -10,14 +10,15 @@ with certificates as (
     union all
     -- A training of the same content that holds longer takes the place of the one before.
     select
-        site_code,
-        person_code,
+        trainings.site_code,
+        trainings.person_code,
         'training' as certificate_kind,
-        content as certificate,
-        max(valid_to) as due_date
-    from {{ ref('stg_ledger__trainings') }}
-    where valid_to is not null
-    group by site_code, person_code, content
+        trainings.content as certificate,
+        max(trainings.valid_to) as due_date
+    from {{ ref('stg_ledger__trainings') }} as trainings
+    inner join {{ ref('int_sites__today') }} as clocks on trainings.site_code = clocks.site_code
+    where trainings.valid_to is not null and {{ in_use_today('trainings') }}
+    group by trainings.site_code, trainings.person_code, trainings.content
 )
 
 select
@@ -34,3 +35,4 @@ from certificates
 inner join {{ ref('int_sites__today') }} as clocks on certificates.site_code = clocks.site_code
 inner join {{ ref('stg_ledger__persons') }} as persons
     on certificates.site_code = persons.site_code and certificates.person_code = persons.person_code
+where {{ in_use_today('persons') }}

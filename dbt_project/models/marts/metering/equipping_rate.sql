@@ -29,6 +29,7 @@ with counted as (
     from {{ ref('stg_ledger__meters') }} as meters
     inner join {{ ref('int_energies__metering_categories') }} as categories
         on meters.site_code = categories.site_code and meters.energy_code = categories.energy_code
+    inner join {{ ref('int_sites__today') }} as clocks on meters.site_code = clocks.site_code
     left join {{ ref('int_equipping__points') }} as points
         on
             meters.site_code = points.site_code
@@ -36,7 +37,7 @@ with counted as (
             and meters.level = points.level
     where
         meters.level is not null
-        and coalesce(meters.status <> 'stopped', true)
+        and coalesce({{ status_today() }} <> 'stopped', true)
         and points.site_code is null
     group by
         meters.site_code, meters.energy_code, categories.name, categories.category, categories.category_source, meters.level

@@ -47,7 +47,7 @@ collected as (
         meters.location,
         meters.connected_system,
         meters.reading_kind,
-        meters.status,
+        {{ status_today() }} as status,
         meters.status_since,
         meters.interval_us,
         meters.jjf1051_code,

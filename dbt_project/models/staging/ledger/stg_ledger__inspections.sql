@@ -10,6 +10,6 @@ select
     finding,
     severity,
     handled_by,
-    handled_on
+    handled_on,
+    retired_on
 from {{ source('ledger', 'inspections') }}
-where retired_on is null

@@ -7,6 +7,6 @@ select
     accuracy_class,
     clause,
     valid_from,
-    valid_to
+    valid_to,
+    retired_on
 from {{ source('ledger', 'metering_requirements') }}
-where retired_on is null

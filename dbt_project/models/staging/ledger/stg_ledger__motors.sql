@@ -6,6 +6,6 @@ select
     rated_power_kw,
     quantity,
     efficiency_grade,
-    manufacturer
+    manufacturer,
+    retired_on
 from {{ source('ledger', 'motors') }}
-where retired_on is null

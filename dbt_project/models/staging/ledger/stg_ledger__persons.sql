@@ -6,6 +6,6 @@ select
     certificate,
     certificate_no,
     certificate_valid_to,
-    email
+    email,
+    retired_on
 from {{ source('ledger', 'persons') }}
-where retired_on is null

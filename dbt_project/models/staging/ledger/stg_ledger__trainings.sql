@@ -6,6 +6,6 @@ select
     trainer,
     result,
     certificate_no,
-    valid_to
+    valid_to,
+    retired_on
 from {{ source('ledger', 'trainings') }}
-where retired_on is null

@@ -6,6 +6,6 @@ select
     organisation,
     certificate_no,
     result,
-    valid_to
+    valid_to,
+    retired_on
 from {{ source('ledger', 'verifications') }}
-where retired_on is null
