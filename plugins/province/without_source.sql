@@ -1,7 +1,7 @@
 -- Items of which nothing can be sent, and why.
 select
     data_code,
-    name,
+    item_name,
     reason
 from marts.upload_coverage
 where

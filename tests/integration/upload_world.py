@@ -46,7 +46,7 @@ MART = """create table marts.upload_values (
 """What the sender reads of the marts; that the marts have this form is another test's business."""
 
 COVERAGE = """create table marts.upload_coverage as
-    select 'S1' as site_code, %s as data_code, '*' as destination, '综合能耗' as name, '没有能流' as reason"""
+    select 'S1' as site_code, %s as data_code, '*' as destination, '综合能耗' as item_name, '没有能流' as reason"""
 LONGEST = {0: timedelta(minutes=15), 1: timedelta(days=1), 2: timedelta(days=31), 3: timedelta(days=366)}
 RUN_S = 60
 

@@ -1,53 +1,32 @@
--- One row per platform, item, statistic and day that begins a period which has ended since the platform is there: how
--- many values it should hold.
-with periods as (
-    select
-        wanted.site_code,
-        wanted.destination,
-        wanted.data_code,
-        wanted.interval_minutes,
-        wanted.retired_on,
-        wanted.created_at,
-        clocks.timezone,
-        clocks.day_start,
-        today.now_at,
-        kinds.stat_type,
-        series.day::date as stat_date,
-        case kinds.stat_type
-            {% for stat_type, unit in ((2, 'month'), (3, 'year')) -%}
-                when {{ stat_type }} then
-                    {{ month_first_date("(series.day + interval '1 " ~ unit ~ "')", 'clocks.month_start_day') }}
-            {% endfor -%}
-            else series.day::date + 1
-        end as after_date
-    from {{ ref('int_uploads__destinations') }} as wanted
-    inner join {{ ref('int_sites__clocks_now') }} as clocks on wanted.site_code = clocks.site_code
-    inner join {{ ref('int_sites__today') }} as today on wanted.site_code = today.site_code
-    cross join lateral unnest(wanted.stat_types) as kinds (stat_type)
-    cross join lateral generate_series(
-        case kinds.stat_type
-            {% for stat_type, unit in ((2, 'month'), (3, 'year')) -%}
-                when {{ stat_type }} then
-                    date_trunc(
-                        '{{ unit }}', {{ stat_month('wanted.expected_from', 'clocks.month_start_day') }}
-                    )::timestamp
-            {% endfor -%}
-            else wanted.expected_from::timestamp
-        end,
-        today.today + interval '1 month',
-        case kinds.stat_type when 2 then interval '1 month' when 3 then interval '1 year' else interval '1 day' end
-    ) as series (day)
-)
-
+-- One row per platform, item, statistic and day that begins a period which has ended, from the first day that the platform
+-- is answered for: how many values it should hold. The month and the year that hold that day belong to it, as they are
+-- named on the wire.
 select
-    site_code,
-    destination,
-    data_code,
-    stat_type,
-    stat_date,
-    case when stat_type = 0 then 1440 / interval_minutes else 1 end as expected_count
-from periods
+    wanted.site_code,
+    wanted.destination,
+    wanted.data_code,
+    periods.stat_type,
+    periods.stat_date,
+    case when periods.stat_type = 0 then 1440 / wanted.interval_minutes else 1 end as expected_count
+from {{ ref('int_uploads__destinations') }} as wanted
+cross join lateral (
+    select stat_types.stat_type, days.day::date as stat_date, days.day::date + 1 as after_date
+    from generate_series(wanted.begins_on::timestamp, wanted.today - interval '1 day', interval '1 day') as days (day)
+    cross join (values (0::smallint), (1::smallint)) as stat_types (stat_type)
+    {% for stat_type, unit in ((2, 'month'), (3, 'year')) -%}
+        union all
+        select
+            {{ stat_type }}::smallint as stat_type,
+            {{ unit }}s.day::date as stat_date,
+            {{ month_first_date('(' ~ unit ~ "s.day + interval '1 " ~ unit ~ "')", 'wanted.month_start_day') }} as after_date
+        from generate_series(
+            date_trunc('{{ unit }}', wanted.begins_on::timestamp),
+            date_trunc('{{ unit }}', wanted.today + interval '1 month'),
+            interval '1 {{ unit }}'
+        ) as {{ unit }}s (day)
+    {% endfor -%}
+) as periods
 where
-    (after_date + day_start) at time zone timezone <= now_at
-    and (after_date + day_start) at time zone timezone > created_at
-    and coalesce(stat_date < retired_on, true)
+    periods.stat_type = any(wanted.stat_types)
+    and (periods.after_date + wanted.day_start) at time zone wanted.timezone <= wanted.now_at
+    and coalesce(periods.stat_date < wanted.retired_on, true)

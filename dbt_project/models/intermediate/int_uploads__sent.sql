@@ -1,6 +1,6 @@
--- One row per platform, item, statistic and day that begins a period: what became of its values. A value is late when it
--- is acknowledged after the day that follows its period, or has not been by then; one of a period that had ended before
--- the platform was there is not.
+-- One row per platform, item, statistic and day that begins a period: what became of its values. A value is late when none
+-- of its versions was acknowledged by the end of the day that follows its period, or has not been yet; one of a period that
+-- had ended before the platform was there is not.
 select
     outbox.site_code,
     outbox.destination,
@@ -13,28 +13,37 @@ select
     count(*) filter (where outbox.status = 3) as failed_count,
     count(*) filter (
         where
-        coalesce(outbox.acked_at, {{ clock_at() }}) > deadline.due_at
-        and (outbox.status <> 2 or outbox.version = 1)
-        and deadline.due_at > destinations.created_at
+        deadline.due_at > platforms.created_at
+        and coalesce(earlier.acked_at, outbox.acked_at, {{ clock_at() }}) > deadline.due_at
     ) as late_count,
     count(*) filter (where outbox.version > 1) as corrected_count,
     count(*) filter (where outbox.is_valid) as valid_count,
     count(*) filter (where outbox.input_type = 5) as manual_count,
     max(outbox.last_message) filter (where outbox.status = 3) as failure
 from {{ ref('stg_ops__upload_outbox') }} as outbox
-inner join {{ ref('stg_ops__upload_destinations') }} as destinations
-    on outbox.site_code = destinations.site_code and outbox.destination = destinations.destination
-inner join {{ ref('int_sites__clocks_now') }} as clocks on outbox.site_code = clocks.site_code
+inner join {{ ref('int_uploads__platforms') }} as platforms
+    on outbox.site_code = platforms.site_code and outbox.destination = platforms.destination
+left join lateral (
+    select min(sent_values.acked_at) as acked_at
+    from {{ ref('stg_ops__upload_sent_values') }} as sent_values
+    where
+        outbox.version > 1
+        and sent_values.site_code = outbox.site_code
+        and sent_values.destination = outbox.destination
+        and sent_values.data_code = outbox.data_code
+        and sent_values.stat_type = outbox.stat_type
+        and sent_values.stat_date = outbox.stat_date
+) as earlier on true
 cross join lateral (
     select
         (
             case outbox.stat_type
                 when 2 then
-                    {{ month_first_date("(outbox.stat_date + interval '1 month')", 'clocks.month_start_day') }}
+                    {{ month_first_date("(outbox.stat_date + interval '1 month')", 'platforms.month_start_day') }}
                 when 3 then
-                    {{ month_first_date("(outbox.stat_date + interval '1 year')", 'clocks.month_start_day') }}
+                    {{ month_first_date("(outbox.stat_date + interval '1 year')", 'platforms.month_start_day') }}
                 else outbox.stat_date::date + 1
-            end + 1 + clocks.day_start
-        ) at time zone clocks.timezone as due_at
+            end + 1 + platforms.day_start
+        ) at time zone platforms.timezone as due_at
 ) as deadline
 group by outbox.site_code, outbox.destination, outbox.data_code, outbox.stat_type, outbox.stat_date::date

@@ -1,30 +1,58 @@
 {%- set least_completeness = 0.9 %}
 {%- set most_deviation = 0.05 %}
+{%- set counts = ['filled', 'sent', 'acknowledged', 'failed', 'late', 'corrected'] %}
 -- Follows the outbox at once: what is expected comes from the items and the clock, what became of it from the outbox.
-with judged as (
+with counts as (
+    -- Neither is joined to the other: so a range of stat_date reaches both.
     select
-        coalesce(expected.site_code, sent.site_code) as site_code,
-        coalesce(expected.destination, sent.destination) as destination,
-        coalesce(expected.data_code, sent.data_code) as data_code,
-        coalesce(expected.stat_type, sent.stat_type) as stat_type,
-        coalesce(expected.stat_date, sent.stat_date) as stat_date,
-        coalesce(expected.expected_count, 0) as expected_count,
-        {% for count in ('filled', 'sent', 'acknowledged', 'failed', 'late', 'corrected') -%}
-            coalesce(sent.{{ count }}_count, 0)::integer as {{ count }}_count,
+        site_code,
+        destination,
+        data_code,
+        stat_type,
+        stat_date,
+        expected_count,
+        {% for count in counts -%}
+            0 as {{ count }}_count,
         {% endfor -%}
+        null as failure
+    from {{ ref('int_uploads__expected') }}
+    union all
+    select
+        site_code,
+        destination,
+        data_code,
+        stat_type,
+        stat_date,
+        0 as expected_count,
+        {% for count in counts -%}
+            {{ count }}_count,
+        {% endfor -%}
+        failure
+    from {{ ref('int_uploads__sent') }}
+),
+
+summed as (
+    select
+        site_code,
+        destination,
+        data_code,
+        stat_type,
+        stat_date,
+        {% for count in ['expected'] + counts -%}
+            sum({{ count }}_count)::integer as {{ count }}_count,
+        {% endfor -%}
+        max(failure) as failure
+    from counts
+    group by site_code, destination, data_code, stat_type, stat_date
+),
+
+judged as (
+    select
+        *,
         case
-            when expected.expected_count > 0
-                then round(least(coalesce(sent.acknowledged_count, 0)::numeric / expected.expected_count, 1), 9)
-        end as completeness,
-        sent.failure
-    from {{ ref('int_uploads__expected') }} as expected
-    full outer join {{ ref('int_uploads__sent') }} as sent
-        on
-            expected.site_code = sent.site_code
-            and expected.destination = sent.destination
-            and expected.data_code = sent.data_code
-            and expected.stat_type = sent.stat_type
-            and expected.stat_date = sent.stat_date
+            when expected_count > 0 then round(least(acknowledged_count::numeric / expected_count, 1), 9)
+        end as completeness
+    from summed
 )
 
 select

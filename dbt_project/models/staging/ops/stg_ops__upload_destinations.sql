@@ -3,5 +3,6 @@ select
     destination,
     profile,
     is_enabled,
+    (options ->> 'since')::date as since,
     created_at
 from {{ source('ops', 'upload_destinations') }}
