@@ -85,16 +85,18 @@ def upload_province() -> None:
         if problem := runs.serve(asked, log.info):
             raise AirflowFailException(problem)
 
-    @task(trigger_rule="all_done")
+    @task
     def watch_deadlines() -> list[str]:
-        """Alarms of slots that have passed with something unsent; returns the new ones."""
+        """Alarms of slots that have passed an hour ago with something unsent; returns the new ones."""
         from datetime import UTC, datetime
 
         from plugins.province import schedule
 
         return schedule.watch_deadlines(datetime.now(UTC))
 
-    upload.expand_kwargs(find_turns()) >> watch_deadlines()
+    # Not one after the other: a run has failed where its last tasks have, and an upload's failure is the run's.
+    upload.expand_kwargs(find_turns())
+    watch_deadlines()
 
 
 upload_province()

@@ -245,7 +245,7 @@ def upload_sample(settings: Settings, progress: Progress) -> None:
         return
     airflow = Airflow(settings)
     wait_for_dags(airflow, progress)
-    airflow.keep_connection("nengduan_upload_sandbox_yunnan", secrets.token_urlsafe(12))
+    airflow.keep_connection("nengduan_upload_sandbox_yunnan", secrets.token_urlsafe(9))
     today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
     begins = min(today - timedelta(days=SAMPLE_UPLOAD_DAYS), today.replace(day=1) - timedelta(days=1))
     with warehouse.connect("upload") as connection:

@@ -23,6 +23,9 @@ class Problem:
     message: str
     cure: str
 
+    def __str__(self) -> str:
+        return f"{self.subject}：{self.message}（{self.cure}）"
+
 
 @dataclass(frozen=True)
 class Declaration:

@@ -156,6 +156,9 @@ class Delivery:
 
     def _resolve(self, rows: Sequence[Taken], answer: Answer) -> None:
         """Bring rows whose answer is ``answer`` to an end: acknowledged, failed, or postponed."""
+        if self.is_stopped and answer.outcome not in (Outcome.REJECTED, Outcome.FROZEN):
+            self._postpone(rows, answer)  # the batches beside the one that ended the run met the same
+            return
         renewed = False
         refusals = 0
         waits = iter(QUICK_WAITS_S)

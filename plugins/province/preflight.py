@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 
@@ -22,14 +23,21 @@ WITHOUT_SOURCE = Path(__file__).with_name("without_source.sql").read_bytes()
 def look(
     name: str, first: date | None, after: date | None, codes: Sequence[str] | None, now: datetime
 ) -> Iterator[str]:
-    """Lines that say what a run at ``now`` would send of the days from ``first`` up to ``after``; writes nothing."""
+    """Lines that say what a run at ``now`` would send of the days from ``first`` up to ``after`` (half-open; None: all that
+    the destination answers for until yesterday); writes nothing.
+    """
     with warehouse.connect("upload") as connection:
         destination = destinations.get(connection, name)
+        month = year = first
         if not (first and after):
-            first, after = news.first_day(connection, destination), now.date() + timedelta(days=2)
+            first, after = (
+                news.first_day(connection, destination),
+                now.astimezone(ZoneInfo(destination.timezone)).date(),
+            )
+            month, year = first.replace(day=1), first.replace(month=1, day=1)
         values = {
-            "site": destination.site_code, "destination": name, "first": first, "after": after, "now": now,
-            "codes": list(codes) if codes else None,
+            "site": destination.site_code, "destination": name, "first": first, "month": month, "year": year,
+            "after": after, "now": now, "codes": list(codes) if codes else None,
         }  # fmt: skip
         yield f"{name}：{first} 至 {after - timedelta(days=1)}"
         rows = connection.execute(WOULD_SEND, values).fetchall()
@@ -42,7 +50,7 @@ def look(
             yield "  这段时间没有可上报的数据。"
         for code, title, reason in connection.execute(WITHOUT_SOURCE, values).fetchall():
             yield f"  {code} {title or ''} 没有数据来源：{reason}"
-        for problem in declarations.read(connection, destination.site_code).problems:
+        for problem in declarations.read(connection, destination.site_code, name).problems:
             yield f"  配置：{problem}"
 
 

@@ -43,7 +43,8 @@ def watch_deadlines(now: datetime) -> list[str]:
             if not one.is_enabled:
                 continue
             minutes = int(one.options.get("deadline_minutes", DEADLINE_MINUTES))
-            if now < _slot_at(connection, one, now) + timedelta(minutes=minutes):
+            slot_at = _slot_at(connection, one, now)
+            if now < slot_at + timedelta(minutes=minutes) or slot_at < one.created_at:
                 continue
             counts = outbox.count(connection, one.site_code, one.destination, now)
             has_run = _has_run(connection, one, _local(one, now).date())

@@ -121,10 +121,18 @@ class _Run:
             self.delivery.stop("upload_refused", f"平台未接受登记或版本核对：{told(answer)}")
             return False
         self.say("上报配置")
+        declaration = self._declaration()
+        problems = self.adapter.sync(declaration)
+        # The platform's dictionaries name what our ledgers do not, and may just have come.
+        if (again := self._declaration()) != declaration:
+            problems = self.adapter.sync(again)
+        self.report.problems += [str(problem) for problem in problems]
+        return True
+
+    def _declaration(self) -> declarations.Declaration:
         declaration = declarations.read(self.connection, *self.key)
         self.connection.commit()
-        self.report.problems += [str(problem) for problem in self.adapter.sync(declaration)]
-        return True
+        return declaration
 
     # -------------------------------------------------------------- the outbox
 

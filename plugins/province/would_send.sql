@@ -19,7 +19,12 @@ left join ops.upload_outbox as outbox
 where
     figures.site_code = %(site)s
     and figures.destination in ('*', %(destination)s)
-    and figures.stat_date >= %(first)s
+    -- A month or a year is named by its first day: the one that holds the first day belongs to it.
+    and figures.stat_date >= case figures.stat_type
+        when 2 then %(month)s::date
+        when 3 then %(year)s::date
+        else %(first)s::date
+    end
     and figures.stat_date < %(after)s
     and figures.ends_at <= %(now)s
     and (%(codes)s::text[] is null or figures.data_code = any(%(codes)s))

@@ -302,7 +302,8 @@ def world(folder: Path) -> Iterator[World]:
             for name, profile in DESTINATIONS.items():
                 connection.execute(
                     """insert into ops.upload_destinations (site_code, destination, profile, url, options,
-                        is_loopback_http_allowed, created_by) values ('S1', %s, %s, %s, '{}', true, 'test')""",
+                        is_loopback_http_allowed, created_by, created_at)
+                    values ('S1', %s, %s, %s, '{}', true, 'test', '1999-01-01')""",
                     [name, profile, urls[profile]],
                 )
         with pytest.MonkeyPatch.context() as patch:
