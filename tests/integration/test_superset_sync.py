@@ -244,9 +244,10 @@ METERING = (
     *("meter_status", "calibration_due", "equipping_rate", "meter_statistics", "certificate_due"),
     *("equipment_efficiency", "equipment_checks"),
 )
+UPLOADS = ("upload_status", "upload_coverage", "upload_exchange_daily", "data_quality_index", "upload_values")
 
 
-def test_a_viewer_reads_metering_and_equipment(superset: Settings) -> None:
+def test_a_viewer_reads_metering_equipment_and_uploads(superset: Settings) -> None:
     """Every chart over these datasets asks for columns and metrics that Superset can give."""
     with warehouse.connect("ingest") as connection:
         connection.execute(
@@ -262,7 +263,7 @@ def test_a_viewer_reads_metering_and_equipment(superset: Settings) -> None:
             superset.superset_url, VIEWER_USER, superset.secrets["NENGDUAN_SUPERSET_VIEWER_PASSWORD"]
         ) as viewer,
     ):
-        for name in METERING:
+        for name in (*METERING, *UPLOADS):
             path = f"datasets/warehouse/{name}.yaml"
             dataset_id = admin.get(f"/api/v1/dataset/{files.uuid_of(path)}")["id"]
             for chart in (one for one in assets.values() if one.get("dataset_uuid") == assets[path]["uuid"]):
@@ -283,4 +284,4 @@ def test_a_viewer_reads_metering_and_equipment(superset: Settings) -> None:
                         "到期日不明",
                         "没有检定/校准记录，也没有下次检定日期",
                     )
-    assert asked == 20
+    assert asked == 32

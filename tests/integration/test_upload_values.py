@@ -167,8 +167,7 @@ def test_a_closed_month_stands_while_its_days_move_and_moves_when_it_is_reopened
 ) -> None:
     site, january = "C1", "2026-01-01 00:00:00"
     plant(tmp_path, site)
-    acts = {"by": "张三", "reason": "一月结账"}
-    close_period(site, JANUARY, **acts, now=LOADED + timedelta(hours=1), is_incomplete_ok=True)
+    close_period(site, JANUARY, "张三", "一月结账", now=LOADED + timedelta(hours=1), is_incomplete_ok=True)
     corrected = {"readings/corrected": readings("M1", 20, datetime(2026, 1, 1), 24, revision=1)}
     load(tmp_path / "late", site, corrected, LATER)
     assert figures(site, FLOW, 1)[january][0] == Decimal("0.48")
@@ -179,6 +178,6 @@ def test_a_closed_month_stands_while_its_days_move_and_moves_when_it_is_reopened
     # Of a closed month's energy, but of an output that nobody closes.
     assert figures(site, UNIT, 2)[january][0] == Decimal("7.44") * Decimal("0.1229") * 10
     assert not figures(site, UNIT, 2)[january][-1]
-    reopen_period(site, JANUARY, **acts, now=LATER + timedelta(hours=1))
+    reopen_period(site, JANUARY, "张三", "一月更正", now=LATER + timedelta(hours=1))
     assert figures(site, FLOW, 2)[january] == (Decimal("7.68"), 1, True, 4, False, False)
     assert figures(site, SITE, 2)[january][0] == TCE + Decimal("0.24") * Decimal("0.1229")
