@@ -1,99 +1,162 @@
-"""What people see of an upload: expected and acknowledged, late, corrected, and months that are not the sum of their days."""
+"""How uploading stands, by item and day, and the data quality index: from a destination's outbox and the clock."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 
 from ingestion import warehouse
 from ingestion.settings import Settings
-from tests.integration.test_upload_values import FLOW, QUARTERLY, plant
+from tests.properties import builds
 
 pytestmark = pytest.mark.slow
 
-ADDED = datetime(2026, 2, 20, 2, tzinfo=UTC)
-NOW = "2026-03-05 04:00+00"
+ITEM, RATIO, GONE = "01-00-0000-023300-11", "00-00-0000-080002-00", "02-00-0000-023300-11"
+NOW = "2026-03-04 10:00+08"
+"""A Wednesday: the platform is there since 27 February, and February has ended since."""
+
+Status = dict[tuple[str, int, str], dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def site(module_warehouse: Settings, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A plant whose platform was added on 20 February and answers for days since 10 January."""
-    plant(tmp_path_factory.mktemp("plant"), "S1")
-    with warehouse.connect("owner") as owner:
-        owner.execute(
-            """insert into ops.upload_destinations (site_code, destination, profile, url, options, created_by, created_at)
-            values ('S1', 'province', 'nhjc04', 'https://platform.example', '{"since": "2026-01-10"}', 'test', %s)""",
-            [ADDED],
+@pytest.fixture(scope="module", autouse=True)
+def marts(module_warehouse: Settings) -> None:
+    """A site with three items, of which one was retired, and a platform since 27 February."""
+    with warehouse.connect("ingest") as connection:
+        connection.execute(
+            "insert into ledger.sites (site_code, name, day_start, batch_id) values ('S1', '厂', '08:00', 0)"
         )
-    return "S1"
-
-
-def put(code: str, stat_type: int, stat_date: str, value: str, acked_at: str | None, **more: Any) -> None:
-    row = {
-        "site_code": "S1", "destination": "province", "data_code": code, "stat_type": stat_type, "stat_date": stat_date,
-        "value": Decimal(value), "input_type": 4, "scope": 4, "origin": "scheduled", "status": 2 if acked_at else 1,
-        "next_attempt_at": ADDED, "filled_at": ADDED, "sent_at": acked_at, "acked_at": acked_at, **more,
-    }  # fmt: skip
-    with warehouse.connect("owner") as owner:
-        owner.execute(
-            f"insert into ops.upload_outbox ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
-            list(row.values()),
+        connection.execute(
+            "insert into ledger.meters (site_code, meter_code, name, energy_code, reading_kind, unit, status, batch_id)"
+            " values ('S1', 'M1', '表', 'electricity', 'register', 'kWh', 'normal', 0)"
         )
+        for code, figure, stat_types, retired_on in (
+            (ITEM, "quantity", "0,1,2", None),
+            (RATIO, "output_value_consumption", "1,2", None),
+            (GONE, "quantity", "1", "2026-03-01"),
+        ):
+            connection.execute(
+                "insert into ledger.upload_items (site_code, data_code, name, figure, stat_types, interval_minutes, scope,"
+                " retired_on, batch_id) values ('S1', %s, '项', %s, %s, 60, 1, %s, 0)",
+                [code, figure, stat_types, retired_on],
+            )
+    with warehouse.connect("upload") as connection:
+        connection.execute(
+            "insert into ops.upload_destinations (site_code, destination, profile, url, created_at, created_by)"
+            " values ('S1', 'province', 'nhjc04', 'https://platform.example', '2026-02-27 00:00+08', 'test')"
+        )
+    builds.prepare()
+    builds.build()
 
 
-def status(code: str, stat_type: int, columns: str, where: str = "true") -> list[tuple[Any, ...]]:
-    with warehouse.connect("bi") as connection:
+@pytest.fixture
+def outbox() -> Any:
+    """The upload role's connection; what a test puts into the outbox is rolled back."""
+    with warehouse.connect("upload") as connection:
         connection.execute("select set_config('nengduan.now', %s, false)", [NOW])
-        return connection.execute(
-            f"select {columns} from marts.upload_status where data_code = %s and stat_type = %s and {where} order by stat_date",
-            [code, stat_type],
-        ).fetchall()
+        yield connection
+        connection.rollback()
 
 
-def test_all_is_expected_since_the_first_day_that_the_platform_is_answered_for(site: str) -> None:
-    days = status(FLOW, 1, "stat_date, expected_count, completeness, is_complete")
-    assert (days[0][0], days[-1][0]) == (date(2026, 1, 10), date(2026, 3, 4))
-    assert {day[1:] for day in days} == {(1, Decimal(0), False)}
-    assert [row[0] for row in status(FLOW, 2, "stat_date")] == [date(2026, 1, 1), date(2026, 2, 1)]
-    assert {row[0] for row in status(QUARTERLY, 0, "expected_count")} == {96}
+def put(connection: psycopg.Connection[Any], stat_type: int, starts: str, value: float, **more: Any) -> None:
+    """One row of the outbox: acknowledged at 03:00 of the day after, unless something else is said."""
+    row = {
+        "site_code": "S1", "destination": "province", "data_code": ITEM, "stat_type": stat_type,
+        "stat_date": datetime.fromisoformat(starts), "value": value, "input_type": 4, "scope": 1, "origin": "scheduled",
+        "status": 2, "next_attempt_at": NOW, "filled_at": NOW, "sent_at": NOW, "acked_at": "2026-03-02 03:00+08",
+        **more,
+    }  # fmt: skip
+    columns = ", ".join(row)
+    connection.execute(
+        f"insert into ops.upload_outbox ({columns}) values ({', '.join(['%s'] * len(row))})".encode(),
+        list(row.values()),
+    )
 
 
-def test_late_is_what_the_platform_had_in_no_version_a_day_after_the_period(site: str) -> None:
-    put(FLOW, 1, "2026-02-22", "1", "2026-02-23 01:30+08")
-    put(FLOW, 1, "2026-02-23", "1", "2026-02-25 01:30+08")  # the 24th was its last day
-    put(FLOW, 1, "2026-02-24", "1", None)
-    put(FLOW, 1, "2026-03-04", "1", None)  # it has until the end of the 5th
-    put(FLOW, 1, "2026-01-20", "1", "2026-02-20 12:00+08")  # before the platform was there
-    put(FLOW, 1, "2026-02-25", "2", None, version=2)  # a correction on its way; the first value was there in time
-    with warehouse.connect("owner") as owner:
-        owner.execute(
-            """insert into ops.upload_sent_values (site_code, destination, data_code, stat_type, stat_date, version,
-                value, is_valid, input_type, scope, status, filled_at, sent_at, acked_at, replaced_at)
-            values ('S1', 'province', %s, 1, '2026-02-25', 1, 1, true, 4, 4, 2, %s, %s, '2026-02-26 01:30+08', %s)""",
-            [FLOW, ADDED, ADDED, ADDED],
-        )
-    found = {
-        day: counts for day, *counts in status(FLOW, 1, "stat_date, late_count, corrected_count, acknowledged_count")
-    }
-    assert found[date(2026, 2, 22)] == [0, 0, 1]
-    assert found[date(2026, 2, 23)] == [1, 0, 1]
-    assert found[date(2026, 2, 24)] == [1, 0, 0]
-    assert found[date(2026, 3, 4)] == [0, 0, 0]
-    assert found[date(2026, 1, 20)] == [0, 0, 1]
-    assert found[date(2026, 2, 25)] == [0, 1, 0]
+def status(connection: psycopg.Connection[Any]) -> Status:
+    cursor = connection.execute("select * from marts.upload_status where site_code = 'S1'")
+    names = [column.name for column in cursor.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor]
+    return {(row["data_code"], row["stat_type"], str(row["stat_date"])): row for row in rows}
 
 
-def test_a_month_is_compared_with_its_days_where_the_platform_answers_for_all_of_them(site: str) -> None:
-    for month, value in (("2026-01-01", "310"), ("2026-02-01", "310")):
-        put(QUARTERLY, 2, month, value, None)
-    for day in range(1, 29):
-        put(QUARTERLY, 1, f"2026-02-{day:02}", "10", None)
-    put(QUARTERLY, 1, "2026-01-15", "10", None)
-    found = status(QUARTERLY, 2, "stat_date, month_deviation, is_month_consistent", "filled_count > 0")
-    assert found == [
-        (date(2026, 1, 1), None, None),  # of January the platform is told from the 10th only
-        (date(2026, 2, 1), Decimal("0.096774194"), False),
-    ]
+def test_what_has_ended_since_the_platform_is_there_is_expected(outbox: psycopg.Connection[Any]) -> None:
+    """The day of 3 March ended at 08:00 of the 4th; the one of 26 February while the platform was not there for long."""
+    found = status(outbox)
+    days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03"]
+    assert sorted(day for code, kind, day in found if (code, kind) == (ITEM, 1)) == days
+    assert {row["expected_count"] for (code, kind, _), row in found.items() if (code, kind) == (ITEM, 0)} == {24}
+    assert {key for key in found if key[1] == 2} == {(ITEM, 2, "2026-02-01"), (RATIO, 2, "2026-02-01")}
+    assert sorted(day for code, _, day in found if code == GONE) == days[:2]
+    assert {row["completeness"] for row in found.values()} == {0}
+    assert found[ITEM, 1, "2026-03-03"]["reason"] == "应有 1 个值，数据只有 0 个"
+
+
+def test_each_value_counts_as_what_became_of_it(outbox: psycopg.Connection[Any]) -> None:
+    for hour in range(22):
+        put(outbox, 0, f"2026-03-01 {hour:02}:00", 1)
+    put(outbox, 0, "2026-03-01 22:00", 1, status=3, acked_at=None, last_message="超出范围")
+    put(outbox, 0, "2026-03-01 23:00", 1, status=1, acked_at=None, sent_at=None)
+    hours = status(outbox)[ITEM, 0, "2026-03-01"]
+    assert [hours[f"{name}_count"] for name in ("filled", "sent", "acknowledged", "failed", "late", "corrected")] == [
+        24, 23, 22, 1, 2, 0,
+    ]  # fmt: skip
+    assert (round(hours["completeness"], 4), hours["is_complete"]) == (round(Decimal(22) / 24, 4), True)
+    assert hours["reason"] == "1 个待平台确认；1 个上报失败：超出范围"
+
+
+def test_a_value_is_late_from_the_end_of_the_day_after_its_period_but_a_correction_is_not(
+    outbox: psycopg.Connection[Any],
+) -> None:
+    """The statistical day of 28 February ends at 08:00 of 1 March, the day after it at 08:00 of the 2nd."""
+    put(outbox, 1, "2026-02-27", 1, acked_at="2026-03-01 08:00+08")
+    put(outbox, 1, "2026-02-28", 1, acked_at="2026-03-02 08:01+08")
+    put(outbox, 1, "2026-03-01", 1, acked_at="2026-03-04 09:00+08", version=2, origin="correction")
+    put(outbox, 1, "2026-03-03", 1, acked_at=None, status=1)
+    found = status(outbox)
+    late = {day: row["late_count"] for (code, kind, day), row in found.items() if (code, kind) == (ITEM, 1)}
+    assert late == {"2026-02-27": 0, "2026-02-28": 1, "2026-03-01": 0, "2026-03-02": 0, "2026-03-03": 0}
+    assert found[ITEM, 1, "2026-03-01"]["corrected_count"] == 1
+
+
+@pytest.mark.parametrize(("month", "is_consistent"), [(95.3, True), (95.2, False)])
+def test_a_month_may_differ_from_its_days_by_a_twentieth(
+    outbox: psycopg.Connection[Any], month: float, is_consistent: bool
+) -> None:
+    put(outbox, 1, "2026-02-27", 60)
+    put(outbox, 1, "2026-02-28", 40)
+    put(outbox, 1, "2026-03-01", 1000)  # another month's
+    put(outbox, 2, "2026-02-01", month)
+    put(outbox, 1, "2026-02-27", 60, data_code=RATIO)
+    put(outbox, 2, "2026-02-01", 1, data_code=RATIO)
+    found = status(outbox)
+    row = found[ITEM, 2, "2026-02-01"]
+    assert (row["day_sum"], row["is_month_consistent"]) == (100, is_consistent)
+    assert found[RATIO, 2, "2026-02-01"]["month_deviation"] is None, "the days of a ratio have no sum"
+
+
+def test_the_quality_index_takes_the_sites_own_weights(outbox: psycopg.Connection[Any]) -> None:
+    query = "select index_value, completeness, weight_basis, index_reason from marts.data_quality_index where stat_month = %s"
+    put(outbox, 1, "2026-03-01", 1)
+    [(value, completeness, basis, reason)] = outbox.execute(query, ["2026-03-01"]).fetchall()
+    assert value is None, "no month has been held against its days"
+    assert "准确性" in reason
+    assert basis == "权重未能查到，暂按等权计"
+    assert completeness == round(completeness, 6) == round(Decimal(1) / (3 + 3 + 3 * 24), 6)
+    with warehouse.connect("ingest") as connection:
+        for part in ("accuracy", "timeliness", "verifiability", "validity", "conformity"):
+            connection.execute(
+                "insert into ledger.quality_weights (site_code, part, weight, source, batch_id)"
+                " values ('S1', %s, 0, '集团办法', 0)",
+                [part],
+            )
+    try:
+        [(value, _, basis, reason)] = outbox.execute(query, ["2026-03-01"]).fetchall()
+        assert (value, reason) == (round(completeness * 100, 2), None)
+        assert basis == "本单位：集团办法；权重未能查到，暂按等权计"
+    finally:
+        with warehouse.connect("ingest") as connection:
+            connection.execute("delete from ledger.quality_weights")
