@@ -91,6 +91,7 @@ quarters_of_terms as (
             and known.meter_code = meters.meter_code
             and known.slot_start >= periods.starts_at
             and known.slot_start < periods.ends_at
+        order by known.slot_start
         offset 0
     ) as slots
     where
