@@ -218,6 +218,7 @@ def org_of(connection: Connection, site: str, table: str, values: Mapping[str, s
         return values["org_code"]
     equipment = values.get("equipment_code") if "equipment_code" in names else None
     meter = values.get("meter_code") if "meter_code" in names and declared.name != "meters" else None
+    person = values.get("person_code") if "person_code" in names and declared.name != "persons" else None
     with connection.transaction():
         row = connection.execute(
             """select coalesce(
@@ -227,9 +228,10 @@ def org_of(connection: Connection, site: str, table: str, values: Mapping[str, s
                     on meters.site_code = equipment.site_code and meters.equipment_code = equipment.equipment_code
                 where meters.site_code = %(site)s and meters.meter_code = %(meter)s),
                 (select org_code from ledger.equipment
-                where site_code = %(site)s and equipment_code = %(equipment)s)
+                where site_code = %(site)s and equipment_code = %(equipment)s),
+                (select org_code from ledger.persons where site_code = %(site)s and person_code = %(person)s)
             )""",
-            {"site": site, "meter": meter, "equipment": equipment},
+            {"site": site, "meter": meter, "equipment": equipment, "person": person},
         ).fetchone()
     return row[0] if row else None
 
@@ -272,6 +274,12 @@ def unit(table: Table) -> tuple[sql.Composable, sql.Composable]:
             "and one.meter_code = unit_meters.meter_code {}"
         ).format(equipment.format(sql.Identifier("unit_meters")))
         return join, sql.SQL("coalesce(unit_meters.org_code, unit_equipment.org_code)")
+    if "person_code" in names:
+        join = sql.SQL(  # type: ignore[assignment]
+            "left join ledger.persons as unit_persons on one.site_code = unit_persons.site_code "
+            "and one.person_code = unit_persons.person_code"
+        )
+        return join, sql.SQL("unit_persons.org_code")
     return sql.SQL(""), sql.SQL("null::text")
 
 

@@ -14,6 +14,7 @@ PERSONS = Table(
     "ledger",
     key=("person_code",),
     aliases=("表A.2", "A.2", "人员", "能源计量人员", "能源计量人员一览表", "人员台账"),
+    references=(Reference("org_code", "org_units"),),
     columns=(
         _c("person_code", "人员编号", "工号", "编号", kind=Kind.CODE, required=True),
         _c("name", "姓名", required=True),
@@ -30,6 +31,7 @@ PERSONS = Table(
         _c("trainer", "培训单位", "培训机构"),
         _c("phone", "电话", "联系电话", "手机"),
         _c("email", "邮箱", "电子邮箱"),
+        tables.ORG,
         REMARK,
         RETIRED_ON,
     ),

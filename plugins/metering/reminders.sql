@@ -26,7 +26,7 @@ with due as (
     select
         certificates.site_code,
         certificates.person_code,
-        null::text as org_code,
+        certificates.org_code,
         certificates.certificate_kind as kind,
         certificates.person_code as subject,
         certificates.certificate as item,

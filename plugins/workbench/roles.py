@@ -43,7 +43,9 @@ WHOLE_SITE_ROLES = (Role.AUDITOR, Role.ADMIN)
 """Roles that are never limited to an org unit."""
 
 METERING = frozenset({"meters", "meter_events", "verifications", "persons", "trainings", "jjf1051_codes"})
-KEPT_BY_UNITS = frozenset({"meters", "meter_events", "verifications", "equipment", "motors", "inspections"})
+KEPT_BY_UNITS = frozenset(
+    {"meters", "meter_events", "verifications", "equipment", "motors", "inspections", "persons", "trainings"}
+)
 """Ledgers whose rows belong to an org unit and make up no figure by their structure."""
 
 WRITES: dict[Role, frozenset[str] | None] = {

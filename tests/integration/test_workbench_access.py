@@ -185,6 +185,12 @@ FOREIGN: dict[str, Callable[[TestClient], Any]] = {
     "row": get(address("_api/meters/inline-edit/row"), pk=FOREIGN_KEY),
     "reason": post(f"{PREFIX}/due/reason", {"site": SITE, "meter_code": "M2", "version": "1", "reason": "x"}),
     "foreign equipment": get(address("equipment/detail"), pk="!EQ2"),
+    "foreign person": get(address("persons/detail"), pk="!P2"),
+    "person of the whole site": get(address("persons/edit"), pk="!001"),
+    "foreign training": get(address("trainings/detail"), pk="!P2!2026-01-05!%E4%BA%8C%E8%BD%A6%E9%97%B4"),
+    "training of a foreign person": post(
+        address("_api/trainings/row-action"), name="retire", pk="!P2!2026-01-05!%E4%BA%8C%E8%BD%A6%E9%97%B4"
+    ),
 }
 
 
@@ -205,6 +211,36 @@ def test_a_keeper_sees_only_rows_of_the_unit_and_below() -> None:
             assert code not in listed
         assert "EQ2" not in client.get(address("equipment/list")).text
         assert "M2" not in client.get(address("history/meters/as-of"), params={"day": "2026-02-02"}).text
+
+
+def test_a_keeper_keeps_the_persons_of_the_unit_and_their_trainings() -> None:
+    with visiting("keeper") as client:
+        persons, trainings = (client.get(address(f"{ledger}/list")).text for ledger in ("persons", "trainings"))
+        assert "李工" in persons
+        assert not any(name in persons for name in ("王工", "赵工"))
+        assert "现场" in trainings
+        assert not any(content in trainings for content in ("总则", "二车间"))
+        assert client.get(address("persons/edit"), params={"pk": "!P1"}).status_code == 200
+        for ledger, values in {
+            "persons": {"person_code": "P9", "name": "钱工", "org_code": "W2"},
+            "trainings": {"person_code": "P2", "trained_on": "2026-02-02", "content": "越权"},
+        }.items():
+            answer = send(client, address(f"{ledger}/create"), values)
+            assert (answer.status_code, "管理范围" in answer.text) == (422, True)
+        # Neither may a person be moved out of the unit, or into it.
+        (version,) = ask(
+            "select max(change_id) from ledger.changes where row_key ->> 'person_code' = 'P1'"
+            " and table_name = 'persons'"
+        )[0]
+        answer = send(
+            client,
+            address("persons/edit"),
+            {"name": "李工", "org_code": "W2", "workbench_version": str(version)},
+            params={"pk": "!P1"},
+        )
+        assert (answer.status_code, "管理范围" in answer.text) == (422, True)
+    assert ask("select org_code from ledger.persons order by person_code") == [(None,), ("L1",), ("W2",)]
+    assert ask("select count(*) from ledger.trainings") == [(3,)]
 
 
 def test_a_keeper_makes_no_row_for_a_foreign_unit() -> None:

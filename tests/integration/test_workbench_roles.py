@@ -79,6 +79,7 @@ def test_what_a_role_may_change() -> None:
     assert may(Role.METERING_MANAGER, "persons")
     assert not may(Role.METERING_MANAGER, "flows")
     assert may(Role.KEEPER, "equipment", "W1")
+    assert may(Role.KEEPER, "trainings", "W1")
     assert not may(Role.KEEPER, "flows", "W1")
     assert not may(Role.KEEPER, "equipment")
     assert may(Role.ENERGY_MANAGER, "flows")

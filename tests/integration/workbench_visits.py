@@ -29,8 +29,11 @@ PLANT = LEDGERS | {
     "meters": "meter_code,name,energy_code,reading_kind,unit,multiplier,org_code,equipment_code\n"
     "M1,进线1,electricity,register,kWh,100,W1,\nM2,进线2,electricity,register,kWh,100,W2,\n"
     "M3,电炉,electricity,interval,kWh,,,EQ1\nM4,备用,electricity,register,kWh,1,L1,\nM5,备用,electricity,register,kWh,1,W2,\n",
+    "persons": "person_code,name,org_code\n001,王工,\nP1,李工,L1\nP2,赵工,W2\n",
+    "trainings": "person_code,trained_on,content\n001,2026-01-05,总则\nP1,2026-01-05,现场\nP2,2026-01-05,二车间\n",
 }
-"""M1, M3 and M4 are W1's (M3 by its equipment, M4 by the line below it), M2 and M5 are W2's."""
+"""M1, M3 and M4 are W1's (M3 by its equipment, M4 by the line below it), M2 and M5 are W2's; so are P1 and P2, and 001 is
+the whole site's."""
 
 GRANTS: dict[str, list[tuple[str, str | None]]] = {
     "viewer": [("viewer", None)],

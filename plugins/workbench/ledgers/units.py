@@ -9,7 +9,7 @@ import psycopg
 
 from ingestion.declarations import Table
 
-OWNING_COLUMNS = ("org_code", "equipment_code", "meter_code")
+OWNING_COLUMNS = ("org_code", "equipment_code", "meter_code", "person_code")
 """Columns by which a row belongs to a unit (``ingestion.ledgers.reading.org_of``)."""
 
 _BELOW = """

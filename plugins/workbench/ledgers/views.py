@@ -36,7 +36,7 @@ LISTED_COLUMNS = {
         "efficiency_grade", "commissioned_on",
     ),
     "persons": (
-        "person_code", "name", "department", "position", "title", "certificate", "certificate_no",
+        "person_code", "name", "department", "org_code", "position", "title", "certificate", "certificate_no",
         "certificate_valid_to",
     ),
 }  # fmt: skip

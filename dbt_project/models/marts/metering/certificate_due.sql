@@ -28,6 +28,7 @@ select
     certificates.certificate,
     persons.name,
     persons.department,
+    persons.org_code,
     {{ due_step('certificates.due_date - clocks.today') }} as due_step,
     certificates.due_date - clocks.today as days_left,
     certificates.due_date

@@ -3,6 +3,7 @@ select
     person_code,
     name,
     department,
+    org_code,
     certificate,
     certificate_no,
     certificate_valid_to,
