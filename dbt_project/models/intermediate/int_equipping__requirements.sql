@@ -26,11 +26,12 @@ own as (
     where {{ in_use_today('requirements') }}
 )
 
+-- Two lists and no full join: its merged keys would hide from the planner how many meters each of them meets.
 select
-    coalesce(own.site_code, sites.site_code) as site_code,
-    coalesce(own.standard, seeded.standard) as standard,
-    coalesce(own.category, seeded.category) as category,
-    coalesce(own.level, seeded.level) as level,
+    own.site_code,
+    own.standard,
+    own.category,
+    own.level,
     coalesce(own.required_rate_pct, seeded.required_rate_pct) as required_rate_pct,
     coalesce(own.accuracy_class, seeded.strictest_class) as strictest_class,
     coalesce(own.accuracy_class, seeded.loosest_class) as loosest_class,
@@ -40,11 +41,31 @@ select
     case when own.accuracy_class is not null then 'own' else seeded.accuracy_evidence end as accuracy_evidence,
     coalesce(own.valid_from, seeded.valid_from, '-infinity') as valid_from,
     coalesce(own.valid_to, seeded.valid_to, 'infinity') as valid_to
+from own
+left join seeded
+    on own.standard = seeded.standard and own.category = seeded.category and own.level = seeded.level
+union all
+select
+    sites.site_code,
+    seeded.standard,
+    seeded.category,
+    seeded.level,
+    seeded.required_rate_pct,
+    seeded.strictest_class,
+    seeded.loosest_class,
+    seeded.accuracy_condition,
+    seeded.clause,
+    seeded.evidence,
+    seeded.accuracy_evidence,
+    coalesce(seeded.valid_from, '-infinity') as valid_from,
+    coalesce(seeded.valid_to, 'infinity') as valid_to
 from {{ ref('stg_ledger__sites') }} as sites
 cross join seeded
-full outer join own
-    on
-        sites.site_code = own.site_code
-        and seeded.standard = own.standard
-        and seeded.category = own.category
-        and seeded.level = own.level
+where not exists (
+    select 1 from own
+    where
+        own.site_code = sites.site_code
+        and own.standard = seeded.standard
+        and own.category = seeded.category
+        and own.level = seeded.level
+)

@@ -10,48 +10,82 @@ with measured as (
     where {{ in_use_today('flows') }}
 ),
 
-levels as (
-    select * from measured
-    union all
-    select meters.site_code, meters.meter_code, meters.level
+meters as not materialized (
+    select
+        meters.site_code,
+        meters.meter_code,
+        meters.energy_code,
+        meters.accuracy_class,
+        {{ status_today() }} as status,
+        case when measured.meter_code is null then meters.level else measured.level end as level
     from {{ ref('stg_ledger__meters') }} as meters
+    inner join {{ ref('int_sites__today') }} as clocks on meters.site_code = clocks.site_code
     left join measured on meters.site_code = measured.site_code and meters.meter_code = measured.meter_code
-    where meters.level is not null and measured.meter_code is null
+),
+
+-- A hundred thousand meters are of a few hundred kinds, and each kind is judged once.
+kinds as (
+    select distinct site_code, energy_code, level, accuracy_class
+    from meters
+),
+
+judged as (
+    select
+        kinds.site_code,
+        kinds.energy_code,
+        kinds.level,
+        kinds.accuracy_class,
+        requirements.standard,
+        requirements.strictest_class,
+        requirements.loosest_class,
+        {{ accuracy_verdict('kinds.accuracy_class', 'requirements.strictest_class', 'requirements.loosest_class') }}
+        as is_accurate,
+        case
+            when requirements.loosest_class is null
+                then requirements.standard || ' 第 ' || kinds.level || ' 级的准确度要求没有收录'
+            when kinds.accuracy_class is null then '台账没有准确度等级'
+            when {{ accuracy_rank('kinds.accuracy_class') }} is null
+                then '准确度等级“' || kinds.accuracy_class || '”不是数值，不能比较'
+            when
+                {{ accuracy_verdict('kinds.accuracy_class', 'requirements.strictest_class', 'requirements.loosest_class') }}
+                is null
+                then '介于 ' || requirements.strictest_class || ' 与 ' || requirements.loosest_class || ' 之间，取决于：'
+                || requirements.accuracy_condition
+        end as accuracy_reason,
+        requirements.accuracy_evidence,
+        clocks.today >= requirements.valid_from and clocks.today < requirements.valid_to as is_in_force
+    from kinds
+    inner join {{ ref('int_sites__today') }} as clocks on kinds.site_code = clocks.site_code
+    inner join {{ ref('int_energies__metering_categories') }} as categories
+        on kinds.site_code = categories.site_code and kinds.energy_code = categories.energy_code
+    inner join {{ ref('int_equipping__requirements') }} as requirements
+        on
+            kinds.site_code = requirements.site_code
+            and categories.category = requirements.category
+            and kinds.level = requirements.level
 )
 
 select
     meters.site_code,
     meters.meter_code,
     meters.energy_code,
-    {{ status_today() }} as status,
-    levels.level,
-    requirements.standard,
+    meters.status,
+    meters.level,
+    judged.standard,
     meters.accuracy_class,
-    requirements.strictest_class,
-    requirements.loosest_class,
-    {{ accuracy_verdict('meters.accuracy_class', 'requirements.strictest_class', 'requirements.loosest_class') }}
-    as is_accurate,
-    case
-        when requirements.loosest_class is null
-            then requirements.standard || ' 第 ' || levels.level || ' 级的准确度要求没有收录'
-        when meters.accuracy_class is null then '台账没有准确度等级'
-        when {{ accuracy_rank('meters.accuracy_class') }} is null
-            then '准确度等级“' || meters.accuracy_class || '”不是数值，不能比较'
-        when
-            {{ accuracy_verdict('meters.accuracy_class', 'requirements.strictest_class', 'requirements.loosest_class') }}
-            is null
-            then '介于 ' || requirements.strictest_class || ' 与 ' || requirements.loosest_class || ' 之间，取决于：'
-            || requirements.accuracy_condition
-    end as accuracy_reason,
-    requirements.accuracy_evidence,
-    clocks.today >= requirements.valid_from and clocks.today < requirements.valid_to as is_in_force
-from {{ ref('stg_ledger__meters') }} as meters
-inner join levels on meters.site_code = levels.site_code and meters.meter_code = levels.meter_code
-inner join {{ ref('int_sites__today') }} as clocks on meters.site_code = clocks.site_code
-inner join {{ ref('int_energies__metering_categories') }} as categories
-    on meters.site_code = categories.site_code and meters.energy_code = categories.energy_code
-inner join {{ ref('int_equipping__requirements') }} as requirements
+    judged.strictest_class,
+    judged.loosest_class,
+    judged.is_accurate,
+    judged.accuracy_reason,
+    judged.accuracy_evidence,
+    coalesce(judged.is_in_force, false) as is_in_force
+from meters
+-- An outer join, so that the planner, who takes the verdicts for a single row, looks them up for each meter and does
+-- not read all meters for each of them.
+left join judged
     on
-        meters.site_code = requirements.site_code
-        and categories.category = requirements.category
-        and levels.level = requirements.level
+        meters.site_code = judged.site_code
+        and meters.energy_code = judged.energy_code
+        and meters.level = judged.level
+        and coalesce(meters.accuracy_class, '') = coalesce(judged.accuracy_class, '')
+where coalesce(judged.standard, '') <> ''
