@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -26,6 +27,11 @@ class Turn:
     destination: str
     trigger: str
     slot_date: date | None
+
+
+def slot(known: Mapping[str, Any], options: Mapping[str, str]) -> str:
+    """The time of day, the site's own: what the platform has told us, else the setting, else ours."""
+    return str(known.get("slot") or options.get("slot") or SLOT)
 
 
 def due(now: datetime) -> list[Turn]:
@@ -67,10 +73,10 @@ def _turn(connection: psycopg.Connection[Any], one: Destination, now: datetime) 
 
 
 def _slot_at(connection: psycopg.Connection[Any], one: Destination, now: datetime) -> datetime:
-    """Today's slot: the platform's, else the setting's."""
+    """Today's slot."""
     known, _ = state.load(connection, one.site_code, one.destination)
-    slot = time.fromisoformat(known.get("slot") or one.options.get("slot") or SLOT)
-    return datetime.combine(_local(one, now).date(), slot, ZoneInfo(one.timezone))
+    at = time.fromisoformat(slot(known, one.options))
+    return datetime.combine(_local(one, now).date(), at, ZoneInfo(one.timezone))
 
 
 def _has_run(connection: psycopg.Connection[Any], one: Destination, day: date) -> bool:

@@ -33,9 +33,9 @@ class Workbench(LazyApp):
 
 def pages() -> list[Any]:
     """The modules of the pages, in the order of the navigation."""
-    from plugins.workbench.pages import due, grants, ledgers, messages, tracing
+    from plugins.workbench.pages import due, grants, ledgers, messages, tracing, uploads
 
-    return [ledgers, due, messages, tracing, grants]
+    return [ledgers, due, messages, tracing, uploads, grants]
 
 
 def make_app() -> FastAPI:

@@ -54,3 +54,15 @@ def chosen(visitor: Visitor, asked: str) -> tuple[str, dict[str, str]]:
             raise HTTPException(404, "系统中还没有企业：先用 nengduan load 导入数据。")
         raise HTTPException(403, "还没有给您分配角色，请联系系统管理员。")
     return asked or next(iter(open_ones)), open_ones
+
+
+def whole(visitor: Visitor, asked: str) -> dict[str, str]:
+    """Code to name of the sites over the whole of which the visitor has a role, for what belongs to no unit.
+
+    403 and 404 as ``chosen``, for a role that is only a unit's too.
+    """
+    _, open_ones = chosen(visitor, asked)
+    found = {code: name for code, name in open_ones.items() if visitor.reads(code).is_everything}
+    if not found or (asked and asked not in found):
+        raise HTTPException(403, "这里是全企业的数据，您的角色只限于部分单位。")
+    return found

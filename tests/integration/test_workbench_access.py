@@ -28,6 +28,8 @@ from tests.integration.workbench_visits import (
 
 ROLES = [user for user in GRANTS if user != "nobody"]
 READERS = set(ROLES)
+WHOLE = READERS - {"keeper"}
+"""Who may see what belongs to no unit."""
 METERS = {"keeper", "metering_manager", "energy_manager", "admin"}
 """Who may change meters: the keeper those of W1 and below."""
 
@@ -83,8 +85,13 @@ VISITS: dict[tuple[str, str], tuple[Callable[[TestClient], Any], int, set[str]]]
     ),
     ("GET", "/messages"): (get(f"{PREFIX}/messages", site=SITE), 200, READERS),
     ("POST", "/messages/read"): (post(f"{PREFIX}/messages/read", {"site": SITE, "message_id": "1"}), 303, METERS),
-    ("GET", "/trace"): (get(f"{PREFIX}/trace", site=SITE), 503, READERS - {"keeper"}),
-    ("GET", "/trace.{form}"): (get(f"{PREFIX}/trace.json", site=SITE), 400, READERS - {"keeper"}),
+    ("GET", "/trace"): (get(f"{PREFIX}/trace", site=SITE), 503, WHOLE),
+    ("GET", "/trace.{form}"): (get(f"{PREFIX}/trace.json", site=SITE), 400, WHOLE),
+    ("GET", "/uploads"): (get(f"{PREFIX}/uploads", site=SITE), 200, WHOLE),
+    ("GET", "/upload-exchanges"): (get(f"{PREFIX}/upload-exchanges", site=SITE), 200, WHOLE),
+    ("GET", "/upload-exchange"): (get(f"{PREFIX}/upload-exchange", site=SITE, id="1"), 404, WHOLE),
+    ("GET", "/upload-failures"): (get(f"{PREFIX}/upload-failures", site=SITE), 200, WHOLE),
+    ("GET", "/upload-coverage"): (get(f"{PREFIX}/upload-coverage", site=SITE), 200, WHOLE),
     ("GET", "/roles"): (get(f"{PREFIX}/roles", site=SITE), 200, {"admin"}),
     ("POST", "/roles"): (post(f"{PREFIX}/roles", {"site": SITE, "user_name": "x", "role": "none"}), 422, {"admin"}),
     ("POST", "/roles/revoke"): (post(f"{PREFIX}/roles/revoke", {"site": SITE, "grant_id": "0"}), 303, {"admin"}),
@@ -262,7 +269,21 @@ def test_a_keeper_makes_no_row_for_a_foreign_unit() -> None:
 def test_another_site_is_shut_for_everybody() -> None:
     for user in GRANTS:
         with visiting(user) as client:
-            for path in ("ledgers/S2/meters/list", "due?site=S2", "messages?site=S2", "trace?site=S2", "roles?site=S2"):
+            pages = (
+                "due",
+                "messages",
+                "trace",
+                "roles",
+                "uploads",
+                "upload-exchanges",
+                "upload-failures",
+                "upload-coverage",
+            )
+            for path in (
+                "ledgers/S2/meters/list",
+                *(f"{page}?site=S2" for page in pages),
+                "upload-exchange?site=S2&id=1",
+            ):
                 assert client.get(f"{PREFIX}/{path}").status_code == 403, (user, path)
 
 

@@ -1,0 +1,1 @@
+"""What uploads have come to, read for the workbench's pages."""
