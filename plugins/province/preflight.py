@@ -23,8 +23,8 @@ WITHOUT_SOURCE = Path(__file__).with_name("without_source.sql").read_bytes()
 def look(
     name: str, first: date | None, after: date | None, codes: Sequence[str] | None, now: datetime
 ) -> Iterator[str]:
-    """Lines that say what a run at ``now`` would send of the days from ``first`` up to ``after`` (half-open; None: all that
-    the destination answers for until yesterday); writes nothing.
+    """Lines that say what a run at ``now`` would send of the days from ``first`` up to ``after`` (half-open; None: all
+    that the destination answers for until yesterday); writes nothing.
     """
     with warehouse.connect("upload") as connection:
         destination = destinations.get(connection, name)

@@ -84,13 +84,13 @@ def status(connection: psycopg.Connection[Any]) -> Status:
 
 
 def test_what_has_ended_since_the_platform_is_there_is_expected(outbox: psycopg.Connection[Any]) -> None:
-    """The day of 3 March ended at 08:00 of the 4th; the one of 26 February while the platform was not there for long."""
+    """The day of 3 March ended at 08:00 of the 4th; a platform answers for the day before it was added."""
     found = status(outbox)
-    days = ["2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03"]
+    days = ["2026-02-26", "2026-02-27", "2026-02-28", "2026-03-01", "2026-03-02", "2026-03-03"]
     assert sorted(day for code, kind, day in found if (code, kind) == (ITEM, 1)) == days
     assert {row["expected_count"] for (code, kind, _), row in found.items() if (code, kind) == (ITEM, 0)} == {24}
     assert {key for key in found if key[1] == 2} == {(ITEM, 2, "2026-02-01"), (RATIO, 2, "2026-02-01")}
-    assert sorted(day for code, _, day in found if code == GONE) == days[:2]
+    assert sorted(day for code, _, day in found if code == GONE) == days[:3]
     assert {row["completeness"] for row in found.values()} == {0}
     assert found[ITEM, 1, "2026-03-03"]["reason"] == "应有 1 个值，数据只有 0 个"
 
@@ -108,17 +108,31 @@ def test_each_value_counts_as_what_became_of_it(outbox: psycopg.Connection[Any])
     assert hours["reason"] == "1 个待平台确认；1 个上报失败：超出范围"
 
 
-def test_a_value_is_late_from_the_end_of_the_day_after_its_period_but_a_correction_is_not(
+def test_a_value_is_late_from_the_end_of_the_day_after_its_period_and_a_correction_by_its_first_value(
     outbox: psycopg.Connection[Any],
 ) -> None:
     """The statistical day of 28 February ends at 08:00 of 1 March, the day after it at 08:00 of the 2nd."""
     put(outbox, 1, "2026-02-27", 1, acked_at="2026-03-01 08:00+08")
     put(outbox, 1, "2026-02-28", 1, acked_at="2026-03-02 08:01+08")
     put(outbox, 1, "2026-03-01", 1, acked_at="2026-03-04 09:00+08", version=2, origin="correction")
+    outbox.execute(
+        """insert into ops.upload_sent_values (site_code, destination, data_code, stat_type, stat_date, version, value,
+            is_valid, input_type, scope, status, filled_at, sent_at, acked_at, replaced_at)
+        select site_code, destination, data_code, stat_type, stat_date, 1, 2, true, input_type, scope, 2, filled_at,
+            sent_at, '2026-03-02 03:00+08', filled_at
+        from ops.upload_outbox where version = 2"""
+    )
     put(outbox, 1, "2026-03-03", 1, acked_at=None, status=1)
     found = status(outbox)
     late = {day: row["late_count"] for (code, kind, day), row in found.items() if (code, kind) == (ITEM, 1)}
-    assert late == {"2026-02-27": 0, "2026-02-28": 1, "2026-03-01": 0, "2026-03-02": 0, "2026-03-03": 0}
+    assert late == {
+        "2026-02-26": 0,
+        "2026-02-27": 0,
+        "2026-02-28": 1,
+        "2026-03-01": 0,
+        "2026-03-02": 0,
+        "2026-03-03": 0,
+    }
     assert found[ITEM, 1, "2026-03-01"]["corrected_count"] == 1
 
 
@@ -126,6 +140,7 @@ def test_a_value_is_late_from_the_end_of_the_day_after_its_period_but_a_correcti
 def test_a_month_may_differ_from_its_days_by_a_twentieth(
     outbox: psycopg.Connection[Any], month: float, is_consistent: bool
 ) -> None:
+    outbox.execute("""update ops.upload_destinations set options = '{"since": "2026-02-01"}'""")
     put(outbox, 1, "2026-02-27", 60)
     put(outbox, 1, "2026-02-28", 40)
     put(outbox, 1, "2026-03-01", 1000)  # another month's

@@ -28,7 +28,8 @@ from tests.integration.workbench_visits import (
 
 ROLES = [user for user in GRANTS if user != "nobody"]
 READERS = set(ROLES)
-WHOLE = READERS - {"keeper"}
+OF_A_UNIT = {"keeper", "viewer_of_a_unit"}
+WHOLE = READERS - OF_A_UNIT
 """Who may see what belongs to no unit."""
 METERS = {"keeper", "metering_manager", "energy_manager", "admin"}
 """Who may change meters: the keeper those of W1 and below."""
@@ -201,12 +202,13 @@ FOREIGN: dict[str, Callable[[TestClient], Any]] = {
 }
 
 
+@pytest.mark.parametrize("user", sorted(OF_A_UNIT))
 @pytest.mark.parametrize("name", list(FOREIGN))
-def test_a_keeper_stays_within_the_unit(name: str) -> None:
-    with visiting("keeper") as client:
+def test_who_has_a_unit_stays_within_it(name: str, user: str) -> None:
+    with visiting(user) as client:
         answer = FOREIGN[name](client)
         assert answer.status_code == 403, answer.text[:300]
-    assert ask("select count(*) from ledger.changes where changed_by = 'keeper'") == [(0,)]
+    assert ask("select count(*) from ledger.changes where changed_by = %s", user) == [(0,)]
 
 
 def test_a_keeper_sees_only_rows_of_the_unit_and_below() -> None:

@@ -37,6 +37,7 @@ the whole site's."""
 
 GRANTS: dict[str, list[tuple[str, str | None]]] = {
     "viewer": [("viewer", None)],
+    "viewer_of_a_unit": [("viewer", "W1")],
     "keeper": [("keeper", "W1")],
     "metering_manager": [("metering_manager", None)],
     "energy_manager": [("energy_manager", None)],
