@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -17,9 +18,10 @@ import pytest
 
 from ingestion import settings as configuration
 from ingestion.settings import Settings
-from plugins.operations import cluster, server
+from plugins.operations import cluster, processes, server
 
 TEMPLATE = "warehouse_template"
+BUILT_TEMPLATE = "warehouse_built_template"
 
 
 def free_port() -> int:
@@ -51,6 +53,39 @@ def fixture_server() -> Iterator[Settings]:
             shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def built_server(server: Settings) -> Settings:
+    """The same server with a second template, in which dbt has made every table and view of a plant without data."""
+    with pytest.MonkeyPatch.context() as patch:
+        _copy_template(server, BUILT_TEMPLATE, TEMPLATE)
+        patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", BUILT_TEMPLATE)
+        settings = configuration.load()
+        built = subprocess.run(
+            [str(processes.programs("dbt")), "run", "--quiet"],
+            env=settings.dbt_environment(),
+            cwd=settings.dbt_project,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert built.returncode == 0, built.stdout + built.stderr
+    return server
+
+
+@pytest.fixture
+def built_warehouse(built_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """A warehouse of one's own that has its marts already, empty."""
+    yield from _fresh_warehouse(built_server, monkeypatch, BUILT_TEMPLATE)
+
+
+@pytest.fixture(scope="module")
+def module_built_warehouse(built_server: Settings) -> Iterator[Settings]:
+    """The same, shared by a module's tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from _fresh_warehouse(built_server, patch, BUILT_TEMPLATE)
+
+
 @pytest.fixture
 def warehouse(server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """A warehouse of one's own: settings.load() and everything below it point there."""
@@ -64,13 +99,17 @@ def module_warehouse(server: Settings) -> Iterator[Settings]:
         yield from _fresh_warehouse(server, patch)
 
 
-def _fresh_warehouse(template: Settings, patch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def _copy_template(settings: Settings, name: str, template: str) -> None:
+    with server.connect_admin(settings) as connection:
+        server.make_warehouse(connection, name, template=template)
+
+
+def _fresh_warehouse(settings: Settings, patch: pytest.MonkeyPatch, template: str = TEMPLATE) -> Iterator[Settings]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    with server.connect_admin(template) as connection:
-        server.make_warehouse(connection, name, template=TEMPLATE)
+    _copy_template(settings, name, template)
     patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", name)
     try:
         yield configuration.load()
     finally:
-        with server.connect_admin(template) as connection:
+        with server.connect_admin(settings) as connection:
             server.drop_warehouse(connection, name)

@@ -20,10 +20,8 @@ def dbt(settings: Settings, target: Path, *words: str) -> subprocess.CompletedPr
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def test_unit_tests_and_seed_tests_pass(warehouse: Settings, tmp_path: Path) -> None:
-    built = dbt(warehouse, tmp_path, "run", "--quiet")  # the parents must exist
-    assert built.returncode == 0, built.stdout
-    done = dbt(warehouse, tmp_path, "test", "--select", "test_type:unit", "resource_type:seed")
+def test_unit_tests_and_seed_tests_pass(built_warehouse: Settings, tmp_path: Path) -> None:
+    done = dbt(built_warehouse, tmp_path, "test", "--select", "test_type:unit", "resource_type:seed")
     assert done.returncode == 0, done.stdout
     results = json.loads((tmp_path / "run_results.json").read_text(encoding="utf-8"))["results"]
     assert sum(result["unique_id"].startswith("unit_test.") for result in results) >= 60

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -21,7 +20,6 @@ from ingestion import warehouse as connections
 from ingestion.settings import Settings
 from plugins.metering import mail as mailing
 from plugins.metering import smtp
-from plugins.operations import processes
 from tests.conftest import free_port
 from tests.integration import own_airflow
 
@@ -100,18 +98,8 @@ def test_without_a_connection_nothing_is_mailed_and_it_is_said() -> None:
 
 
 @pytest.fixture(name="site")
-def fixture_site(warehouse: Settings) -> Settings:
+def fixture_site(built_warehouse: Settings) -> Settings:
     """A site with its marts, and a meter whose calibration holds for five days more."""
-    built = subprocess.run(
-        [str(processes.programs("dbt")), "run", "--quiet"],
-        env=warehouse.dbt_environment(),
-        cwd=warehouse.dbt_project,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
     due = datetime.now(UTC).date() + timedelta(days=5)
     with connections.connect("ingest") as connection:
         connection.execute("insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)")
@@ -120,7 +108,7 @@ def fixture_site(warehouse: Settings) -> Settings:
             " next_calibration_on, batch_id) values ('S1', 'M1', '电表', 'electricity', 'register', 'kWh', 'normal', %s, 1)",
             [due],
         )
-    return warehouse
+    return built_warehouse
 
 
 def test_a_run_of_the_dag_mails_what_is_due_once(box: Box, site: Settings, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
@@ -18,7 +17,6 @@ from ingestion.settings import Settings
 from plugins.metering import mail as mailing
 from plugins.metering import reminders
 from plugins.metering.commands import remind as command
-from plugins.operations import processes
 
 pytestmark = pytest.mark.slow
 
@@ -52,23 +50,8 @@ def meter(code: str, due: date, status: str = "normal") -> None:
     )
 
 
-@pytest.fixture(scope="module", name="marts")
-def fixture_marts(module_warehouse: Settings) -> Settings:
-    """The marts as dbt makes them, once."""
-    built = subprocess.run(
-        [str(processes.programs("dbt")), "run", "--quiet"],
-        env=module_warehouse.dbt_environment(),
-        cwd=module_warehouse.dbt_project,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    return module_warehouse
-
-
 @pytest.fixture(name="plant")
-def fixture_plant(marts: Settings) -> Settings:
+def fixture_plant(module_built_warehouse: Settings) -> Settings:
     """One site in Shanghai's zone and nothing else; what a test before has left is taken away by the owner."""
     with connections.connect("owner") as connection:
         connection.execute(
@@ -76,7 +59,7 @@ def fixture_plant(marts: Settings) -> Settings:
             " ledger.trainings, ledger.equipment, ledger.inspections"
         )
     write("insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)")
-    return marts
+    return module_built_warehouse
 
 
 def steps(subject: str) -> list[tuple[date, str]]:
@@ -140,8 +123,9 @@ def test_one_that_failed_is_told_at_once(plant: Settings) -> None:
 
 def test_certificates_of_persons_are_told_the_same_way(plant: Settings) -> None:
     write(
-        "insert into ledger.persons (site_code, person_code, name, certificate, certificate_no, certificate_valid_to,"
-        " batch_id) values ('S1', 'P1', '王工', '计量员证', '007', %s, 1), ('S1', 'P2', '李工', '计量员证', '8', null, 1)",
+        "insert into ledger.persons (site_code, person_code, name, org_code, certificate, certificate_no,"
+        " certificate_valid_to, batch_id) values ('S1', 'P1', '王工', 'W1', '计量员证', '007', %s, 1),"
+        " ('S1', 'P2', '李工', null, '计量员证', '8', null, 1)",
         DUE,
     )
     write(
@@ -152,6 +136,7 @@ def test_certificates_of_persons_are_told_the_same_way(plant: Settings) -> None:
     made = [one.title for one in reminders.remind(at(DUE - timedelta(days=30)))]
     assert made == ["王工 的证书 计量员证 007将在 30 天内到期", "李工 的培训 GB 17167将在 30 天内到期"]
     assert reminders.remind(at(DUE - timedelta(days=29))) == []
+    assert fetch("select subject, org_code from ops.messages order by 1") == [("P1", "W1"), ("P2", None)]
     write("update ledger.persons set retired_on = %s where person_code = 'P1'", DUE)
     assert len(reminders.remind(at(DUE - timedelta(days=1)))) == 2, "who will leave tomorrow is reminded today"
     assert len(reminders.remind(at(DUE + timedelta(days=1)))) == 1, "who has left is not reminded"

@@ -57,20 +57,14 @@ FIGURES = """
 
 
 @pytest.fixture(scope="module", name="marts")
-def fixture_marts(module_warehouse: Settings) -> Settings:
+def fixture_marts(module_built_warehouse: Settings) -> Settings:
     """The marts as dbt makes them, empty but for one site and a handful of figures."""
-    command = [str(processes.programs("dbt")), "run", "--quiet"]
-    built = subprocess.run(
-        command, env=module_warehouse.dbt_environment(), cwd=module_warehouse.dbt_project,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert built.returncode == 0, built.stdout + built.stderr
     with warehouse.connect("ingest") as connection:
         connection.execute(SITE)
         connection.execute(ENERGIES)
     with warehouse.connect("transform") as connection:
         connection.execute(FIGURES)
-    return module_warehouse
+    return module_built_warehouse
 
 
 @pytest.fixture(scope="module", name="superset")
