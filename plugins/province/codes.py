@@ -11,6 +11,19 @@ COMPOSITE = "0000"
 CONVERTIBLE = {"01", "02", "03"}
 """Classes of energies and media: what has a coefficient to standard coal."""
 
+CLASS_OF_COEFFICIENTS = {"05": "01", "06": "02", "07": "03"}
+"""Classes of coefficients, and the class whose types they have."""
+PARTS = {
+    "processCode": ("工序", 2),
+    "processUnitCode": ("工序单元", 2),
+    "equipmentCode": ("设备类型", 2),
+    "equipmentUnitCode": ("设备编号", 2),
+    "energyClassCode": ("数据分类", 2),
+    "energyTypeCode": ("数据种类", 4),
+    "dataUsageCode": ("用途", 2),
+}
+"""The parts in their order, by the names of a declaration: what they are called, and their digits."""
+
 
 class ItemCodeError(ValueError):
     """A text that is no item code."""

@@ -14,6 +14,10 @@ from zoneinfo import ZoneInfo
 import psycopg
 from psycopg import sql
 
+from plugins.province import glossary
+
+PROCESSES = ("process", "ProductionProcessCodes")
+"""Dictionaries of processes, by the names of the platforms."""
 EVERY_DESTINATION = "*"
 Ledger = dict[str, dict[str, Any]]
 
@@ -131,10 +135,7 @@ def _counted(
 def _process_names(connection: psycopg.Connection[Any], site_code: str, industry: str) -> dict[str, str]:
     """Names of processes from the platforms' dictionaries, where those of the site's industry agree."""
     found: dict[str, set[str]] = defaultdict(set)
-    query = """select code, name, coalesce(details ->> 'industryCode', details ->> 'industry', '')
-        from ops.upload_dictionaries
-        where site_code = %s and dictionary in ('process', 'ProductionProcessCodes') and name is not null"""
-    for code, name, of_industry in connection.execute(query, [site_code]):
-        if not of_industry or (industry and industry.startswith(of_industry)):
-            found[code].add(name)
+    for entry in glossary.entries(connection, site_code):
+        if entry.dictionary in PROCESSES and entry.name and entry.is_of(industry):
+            found[entry.code].add(entry.name)
     return {code: names.pop() for code, names in found.items() if len(names) == 1}

@@ -13,6 +13,9 @@ from psycopg.types.json import Jsonb
 
 from ingestion import settings
 
+OTHERS = "others"
+"""In the details of a dictionary's code: what else the platform has called it."""
+
 
 def load(connection: psycopg.Connection[Any], site: str, destination: str) -> tuple[dict[str, Any], dict[str, str]]:
     """State and sealed secrets of a destination; secrets sealed with another key are forgotten, not an error.
@@ -57,7 +60,18 @@ def save_dictionary(
     version: str,
     rows: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Put a dictionary's codes in place of those of an earlier version; a code that is given twice counts once."""
+    """Put a dictionary's codes in place of those of an earlier version.
+
+    A code that is given more than once (a process by each industry) is one row: the first, the others in its details.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        code = str(row["code"])
+        entry = {key: value for key, value in row.items() if key not in ("code", OTHERS)}
+        if code in kept:
+            kept[code].setdefault(OTHERS, []).append(entry)
+        else:
+            kept[code] = entry
     with connection.transaction():
         connection.execute(
             "delete from ops.upload_dictionaries where site_code = %s and destination = %s and dictionary = %s",
@@ -67,14 +81,13 @@ def save_dictionary(
             cursor.executemany(
                 """insert into ops.upload_dictionaries
                     (site_code, destination, dictionary, code, name, details, version)
-                values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing""",
+                values (%s, %s, %s, %s, %s, %s, %s)""",
                 [
                     (
-                        site, destination, dictionary, str(row["code"]), row.get("name"),
-                        Jsonb({key: value for key, value in row.items() if key not in ("code", "name")}, dumps=_dumps),
-                        version,
+                        site, destination, dictionary, code, entry.get("name"),
+                        Jsonb({key: value for key, value in entry.items() if key != "name"}, dumps=_dumps), version,
                     )
-                    for row in rows
+                    for code, entry in kept.items()
                 ],
             )  # fmt: skip
 

@@ -13,9 +13,11 @@ from playwright.sync_api import Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from ingestion import warehouse
 from plugins.workbench.app import Workbench
 from tests.conftest import free_port
 from tests.e2e.test_dashboard import ARGUMENTS, fixture_browser_is_there  # noqa: F401 (a fixture)
+from tests.integration import upload_pages
 from tests.integration.workbench_visits import PREFIX, SITE, ask, let_in, plant
 
 PATIENCE_MS = 20_000
@@ -111,3 +113,41 @@ def test_a_column_of_many_rows_is_chosen_or_typed(page: Page, site: str) -> None
     page.locator(".modal.show").get_by_role("button", name="修改", exact=True).click()
     expect(page.locator("#alertContainer")).to_contain_text("已修改 2 行")
     assert ask("select distinct equipment_code from ledger.meters where meter_code in ('M4', 'M5')") == [("EQ1",)]
+
+
+def test_an_items_code_is_composed_of_what_the_platform_calls_things(page: Page, site: str) -> None:
+    with warehouse.connect("owner") as connection:
+        connection.execute("update ledger.sites set industry_code = 'C3140' where site_code = %s", [SITE])
+        upload_pages.destination(connection, "prov")
+        upload_pages.hand_out(connection, "prov", upload_pages.NHJC04_DICTIONARIES)
+    page.goto(f"{site}/upload_items/create")
+    notes = page.locator('[data-workbench="item-code-notes"]')
+    expect(notes).to_contain_text("可直接填写数字的：工序单元")
+    choose(page, "data_code-processCode", "电炉", "06 电炉")
+    expect(notes).to_contain_text("还缺：工序单元（2 位数字）")
+    choose(page, "data_code-processUnitCode", "01", "01")
+    choose(page, "data_code-equipmentCode", "电弧", "09 电弧炉")
+    page.get_by_label("设备编号").fill("01")
+    choose(page, "data_code-energyClassCode", "二次", "02 二次能源")
+    choose(page, "data_code-energyTypeCode", "电力", "3300 电力")
+    choose(page, "data_code-dataUsageCode", "11", "11 购入已消费量")
+    expect(page.locator("#data_code")).to_have_value("06-01-0901-023300-11")
+    expect(notes).to_contain_text("数据范围：重点耗能设备（按编码中的 0 判断）")
+    # The zeros are held against the scope as soon as one is chosen.
+    page.locator("#scope").select_option("1")
+    expect(notes.locator(".warning")).to_contain_text("范围为全厂时")
+    page.locator("#scope").select_option("4")
+    expect(notes.locator(".warning")).to_have_count(0)
+    # What the dictionary has not is taken, and said.
+    choose(page, "data_code-dataUsageCode", "77", "77")
+    expect(page.locator("#data_code")).to_have_value("06-01-0901-023300-77")
+    expect(notes.locator(".warning")).to_contain_text("用途 77 不在平台 prov 的字典中")
+    choose(page, "flow", "F2", "F2 electricity")
+    page.get_by_role("button", name="保存", exact=True).click()
+    expect(page.locator("#alertContainer")).to_contain_text("用途 77 不在平台 prov 的字典中")
+    assert ask("select data_code, scope from ledger.upload_items") == [("06-01-0901-023300-77", 4)]
+    # An existing code is taken apart, with the names.
+    page.goto(f"{site}/upload_items/edit?pk=!06-01-0901-023300-77!*")
+    expect(page.locator("#data_code-processCode + .select2")).to_contain_text("06 电炉")
+    expect(page.locator("#data_code-energyTypeCode + .select2")).to_contain_text("3300 电力")
+    expect(page.get_by_label("设备编号")).to_have_value("01")

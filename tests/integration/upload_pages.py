@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from ingestion import warehouse
+from plugins.province import state
+from plugins.province.sandbox import dictionaries as sandbox
 from tests.integration.workbench_visits import SITE
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}\u202e"
@@ -116,6 +119,17 @@ def leave() -> dict[str, int]:
                 [SITE, ITEM, f"2026-02-{day + 1:02}"],
             )
     return ids
+
+
+def hand_out(connection: Any, name: str, dictionaries: Mapping[str, str]) -> None:
+    """What a platform has handed out: the sandbox's entries, by the platform's name of each dictionary."""
+    for dictionary, source in dictionaries.items():
+        state.save_dictionary(connection, SITE, name, dictionary, "1", sandbox.rows(source))
+
+
+NHJC04_DICTIONARIES = {
+    name: name for name in ("region", "process", "equipment", "energyClass", "energyType", "dataUsage")
+}
 
 
 def cover() -> None:

@@ -14,8 +14,9 @@ from starlette_admin.fields import BaseField, EnumField, FileField, StringField,
 
 from ingestion.declarations import Column, Kind, Table
 from ingestion.ledgers import naming
-from plugins.workbench.ledgers import files, pickers
+from plugins.workbench.ledgers import files, item_codes, pickers
 from plugins.workbench.ledgers.filters import CHOICE_FILTERS, FILTERS
+from plugins.workbench.ledgers.item_codes import ItemCodeField
 from plugins.workbench.ledgers.pickers import PickedField
 
 VERSION = "workbench_version"
@@ -143,6 +144,8 @@ def _field(table: Table, column: Column) -> BaseField:
     }
     if (table.name, column.name) in files.COLUMNS:
         return KeptFile(column.name, **options | {"required": False, "filters": [], "help_text": None})
+    if (table.name, column.name) == item_codes.COLUMN:
+        return ItemCodeField(column.name, **options)
     if column.choices:
         choices = [(name, _choice(name, names)) for name, names in column.choices.items()]
         default = _default(column)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette_admin.exceptions import ActionFailed, FormValidationError
 from starlette_admin.fields import BaseField
+from starlette_admin.flash import flash
 
 from ingestion.declarations import Table
 from ingestion.ledgers.editing import Outcome
 from ingestion.ledgers.forms import in_chinese
 from plugins.workbench.ledgers.desk import Entry, pk_of
+
+PLACE = re.compile(r"^\S* ?第 \d+ 行：")
 
 
 def refuse(table: Table, outcome: Outcome, fields: Sequence[BaseField]) -> None:
@@ -31,6 +36,12 @@ def after(table: Table, outcome: Outcome) -> Entry:
     """The row as an edit of it alone has left it."""
     change = outcome.changes[0]
     return Entry(pk_of(table, change.key), change.after, 0)
+
+
+def warn(request: Request, sentences: Sequence[str]) -> None:
+    """Say what was let through and should be looked at; a form has no file and no lines."""
+    for sentence in dict.fromkeys(sentences):
+        flash(request, PLACE.sub("", sentence), "warning")
 
 
 def fail_on(table: Table, outcome: Outcome) -> None:

@@ -20,6 +20,7 @@ from ingestion.ledgers.resources import ALL
 from plugins.workbench import templating
 from plugins.workbench.ledgers.desk import Desk
 from plugins.workbench.ledgers.history import HistoryView
+from plugins.workbench.ledgers.item_codes import ItemCodeView
 from plugins.workbench.ledgers.pickers import PickView
 from plugins.workbench.ledgers.views import LedgerView
 from plugins.workbench.ledgers.workbooks import WorkbookView
@@ -126,6 +127,7 @@ def make_site(secret_key: str) -> SiteGate:
     admin.add_view(HistoryView())
     admin.add_view(WorkbookView())
     admin.add_view(PickView())
+    admin.add_view(ItemCodeView())
     host = Starlette()
     admin.mount_to(host)
     return SiteGate(host)

@@ -19,9 +19,9 @@ from starlette_admin.views import BaseModelView
 from typing_extensions import override
 
 from ingestion.declarations import Table
-from ingestion.ledgers.editing import Edit
+from ingestion.ledgers.editing import Edit, Outcome
 from ingestion.ledgers.reading import QueryError
-from plugins.workbench.ledgers import action_forms, files, outcomes, pickers
+from plugins.workbench.ledgers import action_forms, files, item_codes, outcomes, pickers
 from plugins.workbench.ledgers import fields as made
 from plugins.workbench.ledgers import filters as made_filters
 from plugins.workbench.ledgers.desk import Desk, Entry, ForbiddenError, key_of
@@ -85,7 +85,8 @@ class LedgerView(BaseModelView):
         self.fields = made.fields(table)
         self.fields_default_sort = list(table.key)
         self.sortable_fields = [column.name for column in table.columns]
-        self.form_layout = _rows_of([field.name for field in self.fields])
+        wide = [field.name for field in self.fields if isinstance(field, item_codes.ItemCodeField)]
+        self.form_layout = [*wide, *_rows_of([field.name for field in self.fields if field.name not in wide])]
         super().__init__()
         self._locked = {field.name: made.locked(field) for field in self.fields if field.name in table.key}
 
@@ -215,8 +216,7 @@ class LedgerView(BaseModelView):
     async def create(self, request: Request, data: dict[str, Any]) -> Entry:
         values = await self._values(data)
         outcome = await ask(desk(request).apply, self.table, [Edit(None, values)], reason=data.get(made.REASON))
-        outcomes.refuse(self.table, outcome, self.fields)
-        return outcomes.after(self.table, outcome)
+        return await self._kept(request, outcome)
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Entry:
         entry = await self.find_by_pk(request, pk)
@@ -235,8 +235,15 @@ class LedgerView(BaseModelView):
         version = str(data.get(made.VERSION) or "")
         wanted = Edit(key_of(self.table, entry.pk), changed, int(version) if version.isdecimal() else None)
         outcome = await ask(desk(request).apply, self.table, [wanted], reason=data.get(made.REASON))
+        return await self._kept(request, outcome)
+
+    async def _kept(self, request: Request, outcome: Outcome) -> Entry:
+        """The row that a form has made or changed, with what is to be said of it; what is refused goes back."""
         outcomes.refuse(self.table, outcome, self.fields)
-        return outcomes.after(self.table, outcome)
+        entry = outcomes.after(self.table, outcome)
+        more = await ask(item_codes.warnings, desk(request), self.table, entry.values)
+        outcomes.warn(request, [*outcome.notices, *more])
+        return entry
 
     @override
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
