@@ -125,7 +125,7 @@ def warnings(desk: Desk, table: Table, values: Mapping[str, str | None]) -> list
 
 
 def _glossary(desk: Desk) -> Glossary:
-    with visits.connected("keep") as connection:
+    with visits.connected("audit") as connection:
         return glossary.read(connection, desk.site_code)
 
 

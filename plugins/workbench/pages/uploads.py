@@ -232,7 +232,7 @@ def _day(text: str) -> date | None:
 
 
 def _timezone(site: str) -> str:
-    with visits.connected("keep") as connection:
+    with visits.connected("audit") as connection:
         row = connection.execute("select timezone from ledger.sites where site_code = %s", [site]).fetchone()
     return str(row[0]) if row else "UTC"
 
