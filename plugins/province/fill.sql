@@ -31,7 +31,18 @@ candidates as materialized (
         and figures.stat_date < %(to_date)s
         and figures.ends_at <= %(now)s
         and (%(codes)s::text[] is null or figures.data_code = any(%(codes)s))
-    -- What is written for this destination alone goes before what is for all.
+        -- An item of the destination's own takes the place of the one for all, also where it has no figure.
+        and (
+            figures.destination = %(destination)s
+            or not exists (
+                select 1 from ledger.upload_items as own
+                where
+                    own.site_code = figures.site_code
+                    and own.data_code = figures.data_code
+                    and own.destination = %(destination)s
+            )
+        )
+    -- What is entered for this destination alone goes before what is for all.
     order by figures.data_code, figures.stat_type, figures.stat_date, figures.destination = '*'
 ),
 
@@ -76,7 +87,7 @@ withdrawn as materialized (
                 items.site_code = outbox.site_code
                 and items.data_code = outbox.data_code
                 and items.destination in ('*', outbox.destination)
-                and items.retired_on is null
+                and coalesce(items.retired_on > (%(now)s::timestamptz at time zone 'UTC')::date, true)
         )
 ),
 

@@ -19,6 +19,17 @@ left join ops.upload_outbox as outbox
 where
     figures.site_code = %(site)s
     and figures.destination in ('*', %(destination)s)
+    -- As fill.sql has it: an item of the destination's own takes the place of the one for all.
+    and (
+        figures.destination = %(destination)s
+        or not exists (
+            select 1 from ledger.upload_items as own
+            where
+                own.site_code = figures.site_code
+                and own.data_code = figures.data_code
+                and own.destination = %(destination)s
+        )
+    )
     -- A month or a year is named by its first day: the one that holds the first day belongs to it.
     and figures.stat_date >= case figures.stat_type
         when 2 then %(month)s::date

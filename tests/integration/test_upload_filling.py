@@ -209,6 +209,22 @@ def test_what_is_written_for_one_destination_goes_before_what_is_for_all(
     assert rows(connection, "value") == [(Decimal(1),)]
 
 
+def test_an_item_of_its_own_takes_the_place_of_the_one_for_all_also_where_it_has_no_figure(
+    connection: psycopg.Connection[Any], put: Callable[..., None], fill: Callable[..., filling.Filled]
+) -> None:
+    put(1, "100")
+    put(2, "200")
+    put(2, "2", destination="province")
+    with database.connect("ingest") as one:
+        one.execute(
+            "insert into ledger.upload_items (site_code, data_code, destination, scope, batch_id)"
+            " values ('S1', %s, 'province', 1, 0)",
+            [ITEM],
+        )
+    assert fill() == filling.Filled(1)
+    assert rows(connection, "value") == [(Decimal(2),)]
+
+
 def test_values_travel_with_ten_decimals(
     connection: psycopg.Connection[Any], put: Callable[..., None], fill: Callable[..., filling.Filled]
 ) -> None:
