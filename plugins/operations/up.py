@@ -43,8 +43,6 @@ MARTS_DAG = "build_marts"
 UPLOAD_DAG = "upload_province"
 SAMPLE_SITE_FOLDER = "kunming_steel"
 SAMPLE_SITE_CODE = "KMSTEEL"
-SAMPLE_UPLOAD_DAYS = 7
-"""Days that the sample plant has uploaded at least; more, where that takes to have a month end among them."""
 
 
 @click.command()
@@ -247,7 +245,7 @@ def upload_sample(settings: Settings, progress: Progress) -> None:
     wait_for_dags(airflow, progress)
     airflow.keep_connection("nengduan_upload_sandbox_yunnan", secrets.token_urlsafe(9))
     today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
-    begins = min(today - timedelta(days=SAMPLE_UPLOAD_DAYS), today.replace(day=1) - timedelta(days=1))
+    begins = (today.replace(day=1) - timedelta(days=1)).replace(day=1)  # a whole month, to hold its days against
     with warehouse.connect("upload") as connection:
         for name, profile, path in (("sandbox", "nhjc04", "/nhjc04"), ("sandbox_yunnan", "yunnan", "")):
             destinations.add(
