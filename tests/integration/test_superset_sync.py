@@ -174,7 +174,7 @@ def test_sync_twice_is_the_same_as_once(superset: Settings) -> None:
     with _client(superset) as client:
         assert _state(superset, client) == before
     assert first == second
-    assert list(second.dashboards) == ["能耗实绩", "重点用能设备", "计量管理"]
+    assert list(second.dashboards) == ["数据上传", "能耗实绩", "重点用能设备", "计量管理"]
     assert second.charts == sum(path.startswith("charts/") for path in files.read())
 
 
