@@ -177,7 +177,7 @@ def test_the_supervisors_file_holds_no_secret(home: Path) -> None:
     settings = configuration.load()
     text = services._render(settings)
     assert not [name for name, value in settings.secrets.items() if value in text]
-    assert text.count("[program:") == 5
+    assert text.count("[program:") == 6
 
 
 def test_airflow_reads_its_passwords_from_a_private_file(home: Path) -> None:
