@@ -22,8 +22,9 @@ logs: environment
 doctor: environment
 	@$(BIN)/nengduan doctor
 
+# A worker for every core, each with a PostgreSQL of its own; more than four would only wait for the longest module.
 test: lint
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n logical --maxprocesses 4
 
 lint: environment-dev
 	$(BIN)/ruff check .
