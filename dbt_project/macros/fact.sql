@@ -78,12 +78,13 @@
     {{ return(wanted | sort == found | sort) }}
 {% endmacro %}
 
-{#- A table that has just grown by much is planned wrongly by what reads it next; autovacuum comes too late. -#}
+{#- A table that has just grown by much is planned wrongly by what reads it next; autovacuum comes too late. And one that
+    was never looked at is taken for ten pages, however few its rows are. -#}
 {% macro analyze_grown(target, inserted) %}
     {%- set known = run_query(
-        "select greatest(reltuples, 0)::bigint from pg_class where oid = '" ~ target.schema ~ "." ~ target.identifier ~ "'::regclass"
+        "select reltuples::bigint from pg_class where oid = '" ~ target.schema ~ "." ~ target.identifier ~ "'::regclass"
     ).columns[0].values()[0] -%}
-    {% if inserted * 10 > known + 5000 %}
+    {% if inserted * 10 > known + 5000 or (known < 0 and inserted > 0) %}
         {% call statement('analyze') -%} analyze {{ target }} {%- endcall %}
         {% do adapter.commit() %}
     {% endif %}

@@ -12,68 +12,100 @@
 ) }}
 -- One row per flow and shift: the hours it holds, an hour on its edge by share. A shift whose end is not after
 -- its start runs past midnight.
-with hours as (
+--
+-- Shift by shift, each of which looks its hours up: to hold every hour against every shift of three days took four times
+-- as long.
+with windows as (
     select
-        hours.*,
-        windows.timezone,
-        windows.starts_local as window_starts_local,
-        windows.ends_local as window_ends_local
+        windows.*,
+        extents.first_date,
+        extents.last_date
     from ({{ shift_windows() }}) as windows
-    inner join {{ ref('fct_energy_hourly') }} as hours
-        on
-            windows.site_code = hours.site_code
-            and windows.flow_code = hours.flow_code
-            -- A shift lasts a day at most; clocks may change by an hour.
-            and windows.starts_local at time zone windows.timezone - interval '2 hours' <= hours.hour_start
-            and windows.ends_local at time zone windows.timezone + interval '26 hours' > hours.hour_start
+    cross join lateral (
+        -- A shift lasts a day at most, so one that holds the first hour began the day before, or on its day.
+        select
+            (min(hours.hour_start) at time zone windows.timezone)::date - 1 as first_date,
+            (max(hours.hour_start) at time zone windows.timezone)::date + 1 as last_date
+        from {{ ref('fct_energy_hourly') }} as hours
+        where
+            hours.site_code = windows.site_code
+            and hours.flow_code = windows.flow_code
+            -- Clocks may change by an hour.
+            and hours.hour_start >= windows.starts_local at time zone windows.timezone - interval '2 hours'
+            and hours.hour_start < windows.ends_local at time zone windows.timezone + interval '26 hours'
+        group by hours.site_code
+    ) as extents
 ),
 
 occurrences as (
     select
-        hours.*,
+        windows.site_code,
+        windows.flow_code,
         shifts.shift_code,
-        hours.hour_start_local::date - days.back + shifts.start_time as starts_local,
-        hours.hour_start_local::date - days.back + shifts.end_time
+        days.day + shifts.start_time as starts_local,
+        days.day + shifts.end_time
         + case when shifts.end_time <= shifts.start_time then interval '1 day' else interval '0' end
-            as ends_local
-    from hours
-    inner join {{ ref('stg_ledger__shifts') }} as shifts on hours.site_code = shifts.site_code
-    -- The night before, and, where hours do not begin with the clock's, the day that begins within this one.
-    cross join (values (-1), (0), (1)) as days (back)
+            as ends_local,
+        (days.day + shifts.start_time) at time zone windows.timezone as starts_at
+    from windows
+    inner join {{ ref('stg_ledger__shifts') }} as shifts on windows.site_code = shifts.site_code
+    cross join lateral generate_series(
+        windows.first_date::timestamp, windows.last_date::timestamp, interval '1 day'
+    ) as days (day)
     where
-        hours.hour_start_local::date - days.back >= shifts.valid_from
-        and hours.hour_start_local::date - days.back < shifts.valid_to
-),
-
-shared as (
-    select
-        occurrences.*,
-        extract(
-            epoch from
-            least(hour_start_local + interval '1 hour', ends_local) - greatest(hour_start_local, starts_local)
-        ) / 3600 as share
-    from occurrences
-    where
-        starts_local >= window_starts_local
-        and starts_local < window_ends_local
-        and starts_local < hour_start_local + interval '1 hour'
-        and ends_local > hour_start_local
+        days.day >= shifts.valid_from
+        and days.day < shifts.valid_to
+        and days.day + shifts.start_time >= windows.starts_local
+        and days.day + shifts.start_time < windows.ends_local
 )
 
 select
-    site_code,
-    flow_code,
-    energy_code,
-    shift_code,
-    starts_local,
-    starts_local at time zone timezone as starts_at,
-    {{ energy_sums('share') }},
-    {{ energy_sum_reasons() }},
+    occurrences.site_code,
+    occurrences.flow_code,
+    summed.energy_code,
+    occurrences.shift_code,
+    occurrences.starts_local,
+    occurrences.starts_at,
+    summed.quantity,
+    summed.tce_equivalent,
+    summed.tce_equal,
+    summed.estimated_quantity,
+    summed.quantity_reason,
+    summed.tce_equivalent_reason,
+    summed.tce_equal_reason,
     round(
         least(
-            sum(case when quantity is not null then coverage * share else 0 end)
-            / round(extract(epoch from ends_local - starts_local) / 3600, 9), 1
+            summed.covered_hours
+            / round(extract(epoch from occurrences.ends_local - occurrences.starts_local) / 3600, 9), 1
         ), 9
     ) as coverage
-from shared
-group by site_code, flow_code, energy_code, shift_code, starts_local, ends_local, timezone
+from occurrences
+cross join lateral (
+    select
+        shared.site_code,
+        shared.energy_code,
+        {{ energy_sums('share') }},
+        {{ energy_sum_reasons() }},
+        sum(case when quantity is not null then coverage * share else 0 end) as covered_hours
+    from (
+        select
+            hours.*,
+            extract(
+                epoch from
+                least(hours.hour_start_local + interval '1 hour', occurrences.ends_local)
+                - greatest(hours.hour_start_local, occurrences.starts_local)
+            ) / 3600 as share
+        from {{ ref('fct_energy_hourly') }} as hours
+        where
+            hours.site_code = occurrences.site_code
+            and hours.flow_code = occurrences.flow_code
+            -- By the index, with what clocks may change by; then by the clock.
+            and hours.hour_start > occurrences.starts_at - interval '2 hours'
+            and hours.hour_start
+            < occurrences.starts_at + (occurrences.ends_local - occurrences.starts_local) + interval '1 hour'
+            and hours.hour_start_local + interval '1 hour' > occurrences.starts_local
+            and hours.hour_start_local < occurrences.ends_local
+    ) as shared
+    where shared.site_code = occurrences.site_code
+    group by shared.site_code, shared.energy_code
+) as summed

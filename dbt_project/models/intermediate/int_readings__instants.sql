@@ -7,21 +7,9 @@
 --
 -- int_meters__hours asks window by window and trusts that no join follows here: the planner knows little of a single
 -- window, and a join that it believes to be of one row may cost a day. So each row carries what is known of its part.
-with cut_meters as (
-    select
-        site_code,
-        meter_code,
-        array_agg(starts_us order by part_number) as cut_starts_us,
-        array_agg(ends_us order by part_number) as cut_ends_us,
-        array_agg(run_number order by part_number) as cut_run_numbers,
-        array_agg(multiplier order by part_number) as cut_multipliers,
-        array_agg(register_max order by part_number) as cut_register_maxes
-    from {{ ref('int_meters__parts') }}
-    group by site_code, meter_code
-    having count(*) > 1
-),
-
-windows as (
+--
+-- Part by part within a window, and what is known of the part comes with it: nothing but instants is sorted and compared.
+with windows as not materialized (
     select
         windows.site_code,
         windows.meter_code,
@@ -42,11 +30,11 @@ windows as (
         parts.last_reading,
         parts.ends_us as part_ends_us,
         label.label_us,
-        cut_meters.cut_starts_us,
-        cut_meters.cut_ends_us,
-        cut_meters.cut_run_numbers,
-        cut_meters.cut_multipliers,
-        cut_meters.cut_register_maxes,
+        cuts.cut_starts_us,
+        cuts.cut_ends_us,
+        cuts.cut_run_numbers,
+        cuts.cut_multipliers,
+        cuts.cut_register_maxes,
         -- Half-open, and comparable with the index.
         greatest(windows.region_from_at, to_timestamp((parts.starts_us + label.label_us) / 1000000.0)) as first_read_at,
         least(
@@ -55,68 +43,74 @@ windows as (
     from {{ ref('int_meters__windows') }} as windows
     inner join {{ ref('int_meters__parts') }} as parts
         on windows.site_code = parts.site_code and windows.meter_code = parts.meter_code
-    left join cut_meters
-        on windows.site_code = cut_meters.site_code and windows.meter_code = cut_meters.meter_code
+    left join lateral (
+        select
+            array_agg(all_parts.starts_us order by all_parts.part_number) as cut_starts_us,
+            array_agg(all_parts.ends_us order by all_parts.part_number) as cut_ends_us,
+            array_agg(all_parts.run_number order by all_parts.part_number) as cut_run_numbers,
+            array_agg(all_parts.multiplier order by all_parts.part_number) as cut_multipliers,
+            array_agg(all_parts.register_max order by all_parts.part_number) as cut_register_maxes
+        from {{ ref('int_meters__parts') }} as all_parts
+        where all_parts.site_code = windows.site_code and all_parts.meter_code = windows.meter_code
+        group by all_parts.site_code
+        having count(*) > 1
+    ) as cuts on true
     -- An interval stamped at its end belongs to the part of the meter's life in which it began.
     cross join lateral (
         select
             case when parts.reading_kind = 'interval' and parts.interval_label = 'end' then parts.interval_us else 0 end
             as label_us
     ) as label
-),
-
-points as (
-    select
-        windows.site_code,
-        windows.window_number,
-        windows.part_number,
-        1 as point_order,
-        {% for column in carried -%}
-            windows.{{ column }},
-        {% endfor -%}
-        readings.read_us,
-        readings.value,
-        readings.revision
-    from windows
-    inner join {{ ref('stg_raw__readings') }} as readings
-        on
-            windows.site_code = readings.site_code
-            and windows.meter_code = readings.meter_code
-            and windows.first_read_at <= readings.read_at
-            and windows.after_read_at > readings.read_at
-    where readings.quality <> 'bad' and not readings.is_future
-    union all
-    -- At the instant of an event the old counter's last reading comes first, then the new one's first.
-    select
-        windows.site_code,
-        windows.window_number,
-        windows.part_number,
-        edges.point_order,
-        {% for column in carried -%}
-            windows.{{ column }},
-        {% endfor -%}
-        edges.read_us,
-        edges.value,
-        0 as revision
-    from windows
-    cross join lateral (
-        values (0, windows.starts_us, windows.first_reading), (2, windows.ends_us, windows.last_reading)
-    ) as edges (point_order, read_us, value)
-    where
-        edges.value is not null
-        and windows.is_counter
-        and edges.read_us between windows.region_from_us and windows.region_to_us
 )
 
-select distinct on (window_number, site_code, part_number, read_us, point_order)
-    window_number,
-    site_code,
-    part_number,
-    read_us,
-    point_order,
-    {{ carried | join(', ') }},
-    case when min(value) = max(value) then min(value) end as value
-from points
-group by window_number, site_code, part_number, read_us, point_order, revision, {{ carried | join(', ') }}
-order by
-    window_number asc, site_code asc, part_number asc, read_us asc, point_order asc, revision desc
+select
+    windows.window_number,
+    windows.site_code,
+    windows.part_number,
+    points.read_us,
+    points.point_order,
+    {% for column in carried -%}
+        windows.{{ column }},
+    {% endfor -%}
+    points.value
+from windows
+cross join lateral (
+    select distinct on (known.site_code, known.read_us, known.point_order)
+        known.read_us,
+        known.point_order,
+        case when min(known.value) = max(known.value) then min(known.value) end as value
+    from (
+        select
+            readings.site_code,
+            1 as point_order,
+            readings.read_us,
+            readings.value,
+            readings.revision
+        from {{ ref('stg_raw__readings') }} as readings
+        where
+            readings.site_code = windows.site_code
+            and readings.meter_code = windows.meter_code
+            and readings.read_at >= windows.first_read_at
+            and readings.read_at < windows.after_read_at
+            and readings.quality <> 'bad'
+            and not readings.is_future
+        union all
+        -- At the instant of an event the old counter's last reading comes first, then the new one's first.
+        select
+            windows.site_code,
+            edges.point_order,
+            edges.read_us,
+            edges.value,
+            0 as revision
+        from (
+            values (0, windows.starts_us, windows.first_reading), (2, windows.ends_us, windows.last_reading)
+        ) as edges (point_order, read_us, value)
+        where
+            edges.value is not null
+            and windows.is_counter
+            and edges.read_us between windows.region_from_us and windows.region_to_us
+    ) as known
+    where known.site_code = windows.site_code
+    group by known.site_code, known.read_us, known.point_order, known.revision
+    order by known.site_code asc, known.read_us asc, known.point_order asc, known.revision desc
+) as points
