@@ -208,3 +208,13 @@
         where {{ is_closing_of_period() }}
     )
 {%- endmacro %}
+
+{#- One row per site and month in which one of its platforms is answered for, from the one that holds its first day until
+    today. Not from the outbox: that would be read through, millions of rows, only to learn its months. -#}
+{% macro months_of_platforms() -%}
+    select distinct platforms.site_code, months.month::date as stat_month
+    from {{ ref('int_uploads__platforms') }} as platforms
+    cross join lateral generate_series(
+        date_trunc('month', platforms.begins_on::timestamp), platforms.today::timestamp, interval '1 month'
+    ) as months (month)
+{%- endmacro %}

@@ -1,6 +1,18 @@
 -- One row per platform, item, statistic and day that begins a period: what became of its values. A value is late when none
 -- of its versions was acknowledged by the end of the day that follows its period, or has not been yet; one of a period that
 -- had ended before the platform was there is not.
+with earlier as (
+    select
+        site_code,
+        destination,
+        data_code,
+        stat_type,
+        stat_date,
+        min(acked_at) as acked_at
+    from {{ ref('stg_ops__upload_sent_values') }}
+    group by site_code, destination, data_code, stat_type, stat_date
+)
+
 select
     outbox.site_code,
     outbox.destination,
@@ -23,17 +35,14 @@ select
 from {{ ref('stg_ops__upload_outbox') }} as outbox
 inner join {{ ref('int_uploads__platforms') }} as platforms
     on outbox.site_code = platforms.site_code and outbox.destination = platforms.destination
-left join lateral (
-    select min(sent_values.acked_at) as acked_at
-    from {{ ref('stg_ops__upload_sent_values') }} as sent_values
-    where
+left join earlier
+    on
         outbox.version > 1
-        and sent_values.site_code = outbox.site_code
-        and sent_values.destination = outbox.destination
-        and sent_values.data_code = outbox.data_code
-        and sent_values.stat_type = outbox.stat_type
-        and sent_values.stat_date = outbox.stat_date
-) as earlier on true
+        and outbox.site_code = earlier.site_code
+        and outbox.destination = earlier.destination
+        and outbox.data_code = earlier.data_code
+        and outbox.stat_type = earlier.stat_type
+        and outbox.stat_date = earlier.stat_date
 cross join lateral (
     select
         (

@@ -1,12 +1,12 @@
 -- One row per site and month of a platform: how many of its meters held a valid verification or calibration at the end
 -- of it, or today.
 with months as (
-    select distinct
-        status.site_code,
-        date_trunc('month', status.stat_date)::date as stat_month,
-        least((date_trunc('month', status.stat_date) + interval '1 month')::date - 1, today.today) as day
-    from {{ ref('upload_status') }} as status
-    inner join {{ ref('int_sites__today') }} as today on status.site_code = today.site_code
+    select
+        months.site_code,
+        months.stat_month,
+        least((months.stat_month + interval '1 month')::date - 1, today.today) as day
+    from ({{ months_of_platforms() }}) as months
+    inner join {{ ref('int_sites__today') }} as today on months.site_code = today.site_code
 )
 
 select

@@ -7,10 +7,7 @@ select
     coalesce(own.weight, seeded.weight) as weight,
     case when own.weight is not null then coalesce('本单位：' || own.source, '本单位设定') else seeded.remark end as basis
 from {{ ref('stg_ledger__sites') }} as sites
-inner join (
-    select distinct site_code, date_trunc('month', stat_date)::date as stat_month
-    from {{ ref('upload_status') }}
-) as months on sites.site_code = months.site_code
+inner join ({{ months_of_platforms() }}) as months on sites.site_code = months.site_code
 cross join (select distinct part from {{ ref('quality_weights_default') }}) as parts
 left join {{ ref('stg_ledger__quality_weights') }} as own
     on

@@ -114,4 +114,5 @@ select
         ), ''
     ) as index_reason
 from rated
-left join weights on rated.site_code = weights.site_code and rated.stat_month = weights.stat_month
+-- A month before the platform is answered for has no index.
+inner join weights on rated.site_code = weights.site_code and rated.stat_month = weights.stat_month

@@ -105,22 +105,29 @@ judged as (
             items.site_code = terms.site_code
             and items.data_code = terms.data_code
             and items.destination = terms.destination
+),
+
+explained as (
+    select
+        *,
+        nullif(
+            concat_ws(
+                '；', source_reason, term_reason, product_reason, coefficient_reason, stock_reason, realtime_reason
+            ), ''
+        ) as reason
+    from judged
 )
 
 select
-    site_code,
-    data_code,
-    destination,
-    name as item_name,
-    figure,
-    array_to_string(stat_types, ',') as stat_types,
-    is_required,
-    source_reason is null and term_reason is null and product_reason is null and coefficient_reason is null
-    and stock_reason is null and realtime_reason is null as is_covered,
-    nullif(
-        concat_ws(
-            '；', source_reason, term_reason, product_reason, coefficient_reason, stock_reason, realtime_reason
-        ), ''
-    ) as reason
-from judged
-where coalesce(retired_on > current_date, true)
+    explained.site_code,
+    explained.data_code,
+    explained.destination,
+    explained.name as item_name,
+    explained.figure,
+    array_to_string(explained.stat_types, ',') as stat_types,
+    explained.is_required,
+    explained.reason is null as is_covered,
+    explained.reason
+from explained
+inner join {{ ref('int_sites__today') }} as clocks on explained.site_code = clocks.site_code
+where {{ in_use_today('explained') }}
