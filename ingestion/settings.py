@@ -110,6 +110,11 @@ class Settings:
         return self.repository / "dbt_project"
 
     @property
+    def dbt_target(self) -> Path:
+        """What dbt has parsed and done: of one warehouse, for another it would parse everything anew."""
+        return self.home / "dbt" / "target" / self.warehouse_database
+
+    @property
     def airflow_url(self) -> str:
         """Where this machine reaches Airflow; NENGDUAN_AIRFLOW_URL names it in a container network."""
         return os.environ.get("NENGDUAN_AIRFLOW_URL") or f"http://127.0.0.1:{self.airflow_port}"
@@ -138,7 +143,7 @@ class Settings:
         return os.environ | {
             "DBT_PROFILES_DIR": str(self.dbt_project),
             "DBT_PROJECT_DIR": str(self.dbt_project),
-            "DBT_TARGET_PATH": str(self.home / "dbt" / "target"),
+            "DBT_TARGET_PATH": str(self.dbt_target),
             "DBT_LOG_PATH": str(self.home / "dbt" / "logs"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
             "NENGDUAN_PG_HOST": self.database_host,

@@ -9,10 +9,10 @@ import itertools
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
-import uuid
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,10 +21,15 @@ from xdist.scheduler import LoadScopeScheduling
 
 from ingestion import settings as configuration
 from ingestion.settings import Settings
-from plugins.operations import cluster, processes, server
+from plugins.operations import building, cluster
+from plugins.operations import server as server_module
 
 TEMPLATE = "warehouse_template"
 BUILT_TEMPLATE = "warehouse_built_template"
+
+# Names are used again, each time of a new database, for dbt keeps what it has parsed by name: 3 s a build, not 8 s. In
+# turn, so that what a killed process of one test still does reaches nothing of the next.
+NAMES = deque(f"test_{number}" for number in range(1, 6))
 
 # Below the range from which the system serves outgoing connections (32768 and up), and from another place for every
 # worker: a port that was free when asked for is still free when its server starts.
@@ -75,69 +80,60 @@ def fixture_server() -> Iterator[Settings]:
         clean_environment(patch, home)
         patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", TEMPLATE)
         try:
-            yield server.ensure_database()
+            yield server_module.ensure_database()
         finally:
             cluster.stop(configuration.load())
             shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def built_server(server: Settings) -> Settings:
-    """The same server with a second template, in which dbt has made every table and view of a plant without data."""
+def built_template(server: Settings) -> str:
+    """A second template, in which the product itself has made every table and view of a plant without data."""
     with pytest.MonkeyPatch.context() as patch:
-        _copy_template(server, BUILT_TEMPLATE, TEMPLATE)
+        with server_module.connect_admin(server) as connection:
+            server_module.make_warehouse(connection, BUILT_TEMPLATE, template=TEMPLATE)
         patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", BUILT_TEMPLATE)
-        settings = configuration.load()
-        built = subprocess.run(
-            [str(processes.programs("dbt")), "run", "--quiet"],
-            env=settings.dbt_environment(),
-            cwd=settings.dbt_project,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert built.returncode == 0, built.stdout + built.stderr
-    return server
+        with building.warehouse_lock():
+            building.run_dbt("template")
+    return BUILT_TEMPLATE
 
 
 @pytest.fixture
-def built_warehouse(built_server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A warehouse of one's own that has its marts already, empty."""
-    yield from _fresh_warehouse(built_server, monkeypatch, BUILT_TEMPLATE)
+def warehouse(server: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """A warehouse of one's own: settings.load() and everything below it point there.
+
+    For what is marked ``built`` it has its marts already, empty; else its first build makes them.
+    """
+    with copied_warehouse(server, _template(request)) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")
-def module_built_warehouse(built_server: Settings) -> Iterator[Settings]:
-    """The same, shared by a module's tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield from _fresh_warehouse(built_server, patch, BUILT_TEMPLATE)
-
-
-@pytest.fixture
-def warehouse(server: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """A warehouse of one's own: settings.load() and everything below it point there."""
-    yield from _fresh_warehouse(server, monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def module_warehouse(server: Settings) -> Iterator[Settings]:
+def module_warehouse(server: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
     """The same, shared by a module's tests: for what takes long to load and is then only read."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield from _fresh_warehouse(server, patch)
+    with copied_warehouse(server, _template(request)) as settings:
+        yield settings
 
 
-def _copy_template(settings: Settings, name: str, template: str) -> None:
-    with server.connect_admin(settings) as connection:
-        server.make_warehouse(connection, name, template=template)
+def _template(request: pytest.FixtureRequest) -> str:
+    if request.node.get_closest_marker("built") is None:
+        return TEMPLATE
+    return str(request.getfixturevalue("built_template"))
 
 
-def _fresh_warehouse(settings: Settings, patch: pytest.MonkeyPatch, template: str = TEMPLATE) -> Iterator[Settings]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _copy_template(settings, name, template)
-    patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", name)
+@contextmanager
+def copied_warehouse(source: Settings, template: str) -> Iterator[Settings]:
+    """A new warehouse that begins as a copy, until it is left; nobody may be connected to the template."""
+    name = NAMES.popleft()
+    with server_module.connect_admin(source) as connection:
+        # What this process keeps open to the template would hinder the copy.
+        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template])
+        server_module.make_warehouse(connection, name, template=template)
     try:
-        yield configuration.load()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", name)
+            yield configuration.load()
     finally:
-        with server.connect_admin(settings) as connection:
-            server.drop_warehouse(connection, name)
+        with server_module.connect_admin(source) as connection:
+            server_module.drop_warehouse(connection, name)
+        NAMES.append(name)

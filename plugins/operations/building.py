@@ -94,7 +94,7 @@ def _run(command: Sequence[str], run_id: str, say: Say) -> Path:
     settings = configuration.load()
     log_path = settings.logs / "dbt" / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', run_id)}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
-    results = settings.home / "dbt" / "target" / "run_results.json"
+    results = settings.dbt_target / "run_results.json"
     results.unlink(missing_ok=True)
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with log_path.open("a", encoding="utf-8") as output:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +22,7 @@ from plugins.closing import acts, versions
 from plugins.closing.acts import ClosingError, IncompleteError, close_period, reopen_period
 from plugins.closing.commands import period
 from plugins.operations import building, pipeline, server
-from tests.conftest import TEMPLATE
+from tests.conftest import copied_warehouse
 from tests.integration.landing_plant import write
 
 pytestmark = pytest.mark.slow
@@ -86,27 +84,10 @@ def close(**changes: Any) -> acts.Closing:
     return close_period("S1", JANUARY, **(given | changes))
 
 
-@contextmanager
-def warehouse_from(source: Settings, template: str) -> Iterator[Settings]:
-    """A warehouse of one's own that begins as a copy."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with server.connect_admin(source) as connection:
-        # What this process keeps open to the template would hinder the copy.
-        connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [template])
-        server.make_warehouse(connection, name, template=template)
-    try:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("NENGDUAN_WAREHOUSE_DATABASE", name)
-            yield configuration.load()
-    finally:
-        with server.connect_admin(source) as connection:
-            server.drop_warehouse(connection, name)
-
-
 @pytest.fixture(scope="module")
-def loaded_template(server: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def loaded_template(server: Settings, built_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A warehouse with January of S1, loaded once for all tests of this module."""
-    with warehouse_from(server, TEMPLATE) as made:
+    with copied_warehouse(server, built_template) as made:
         load(tmp_path_factory.mktemp("loaded"), FULL)
         yield made.warehouse_database
 
@@ -114,21 +95,21 @@ def loaded_template(server: Settings, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def closed_template(server: Settings, loaded_template: str) -> Iterator[tuple[str, acts.Closing]]:
     """The same, closed."""
-    with warehouse_from(server, loaded_template) as made:
+    with copied_warehouse(server, loaded_template) as made:
         yield made.warehouse_database, close()
 
 
 @pytest.fixture
 def loaded(server: Settings, loaded_template: str) -> Iterator[Settings]:
     """January of S1, complete and open."""
-    with warehouse_from(server, loaded_template) as made:
+    with copied_warehouse(server, loaded_template) as made:
         yield made
 
 
 @pytest.fixture
 def closed(server: Settings, closed_template: tuple[str, acts.Closing]) -> Iterator[acts.Closing]:
     """January of S1, complete and closed."""
-    with warehouse_from(server, closed_template[0]):
+    with copied_warehouse(server, closed_template[0]):
         yield closed_template[1]
 
 
@@ -403,7 +384,7 @@ TABLES = [f"marts.{name}" for name in acts.SNAPSHOTS]
 @pytest.fixture(scope="module")
 def shared(server: Settings, closed_template: tuple[str, acts.Closing]) -> Iterator[None]:
     """A closed month that none of the tests below can change: that is what they are about."""
-    with warehouse_from(server, closed_template[0]):
+    with copied_warehouse(server, closed_template[0]):
         yield
 
 

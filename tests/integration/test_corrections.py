@@ -23,6 +23,8 @@ from plugins.operations import pipeline
 from plugins.operations.correct import correct
 from tests.integration.landing_plant import rows, write
 
+pytestmark = pytest.mark.built
+
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 LATER = datetime(2026, 2, 2, tzinfo=UTC)
 WANG = Author("王工", "抄表笔误")

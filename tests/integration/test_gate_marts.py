@@ -18,6 +18,8 @@ from quality.marts_gate import judge_marts
 from quality.verdict import Verdict
 from tests.integration.gate_plant import Plant, day
 
+pytestmark = pytest.mark.built
+
 NOW = datetime(2026, 6, 30, 20, 0, tzinfo=UTC)
 FIRST = datetime(2026, 5, 31, 16, 0, tzinfo=UTC)  # 1 June, 00:00 in Asia/Shanghai
 

@@ -19,7 +19,7 @@ from plugins.operations import pipeline
 from plugins.operations.cli import cli
 from tests.integration.landing_plant import LATER, LEDGERS, NOW, everything, load, rejected, rows, write
 
-pytestmark = pytest.mark.usefixtures("warehouse")
+pytestmark = [pytest.mark.built, pytest.mark.usefixtures("warehouse")]
 
 KEPT = {
     "verifications": "管理编号,检定日期,类型,检定机构,证书编号,结果,有效期至\n"

@@ -21,7 +21,7 @@ from tests.plants.unseen.plants import CALENDARS, Calendar, random_plant
 from tests.reference.comparison import compare, fetch
 from tests.reference.model import Plant
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("module_warehouse")]
+pytestmark = [pytest.mark.slow, pytest.mark.built, pytest.mark.usefixtures("module_warehouse")]
 
 #: Headers as people write them in Chinese workbooks and exports.
 CHINESE = {

@@ -23,7 +23,7 @@ from plugins.operations import building, drop, pipeline
 from plugins.operations.load import load
 from tests.integration.landing_plant import write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 1, 10)

@@ -20,7 +20,7 @@ from plugins.operations.rebuild import rebuild
 from tests.integration.landing_plant import write
 from tests.integration.test_pipeline import NOW, fetch, plant, readings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 DAY = date(2026, 1, 10)
 EVENTS = "select kind, severity, site_code, payload ->> 'tables' from ops.events where kind = 'rebuild_changed_figures'"

@@ -23,7 +23,7 @@ from plugins.metering import smtp
 from tests.conftest import free_port
 from tests.integration import own_airflow
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 
 class Box:
@@ -98,7 +98,7 @@ def test_without_a_connection_nothing_is_mailed_and_it_is_said() -> None:
 
 
 @pytest.fixture(name="site")
-def fixture_site(built_warehouse: Settings) -> Settings:
+def fixture_site(warehouse: Settings) -> Settings:
     """A site with its marts, and a meter whose calibration holds for five days more."""
     due = datetime.now(UTC).date() + timedelta(days=5)
     with connections.connect("ingest") as connection:
@@ -108,7 +108,7 @@ def fixture_site(built_warehouse: Settings) -> Settings:
             " next_calibration_on, batch_id) values ('S1', 'M1', '电表', 'electricity', 'register', 'kWh', 'normal', %s, 1)",
             [due],
         )
-    return built_warehouse
+    return warehouse
 
 
 def test_a_run_of_the_dag_mails_what_is_due_once(box: Box, site: Settings, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from plugins.metering import mail as mailing
 from plugins.metering import reminders
 from plugins.metering.commands import remind as command
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 DUE = date(2026, 6, 30)
 CLERK = "wang@plant.invalid"
@@ -51,7 +51,7 @@ def meter(code: str, due: date, status: str = "normal") -> None:
 
 
 @pytest.fixture(name="plant")
-def fixture_plant(module_built_warehouse: Settings) -> Settings:
+def fixture_plant(module_warehouse: Settings) -> Settings:
     """One site in Shanghai's zone and nothing else; what a test before has left is taken away by the owner."""
     with connections.connect("owner") as connection:
         connection.execute(
@@ -59,7 +59,7 @@ def fixture_plant(module_built_warehouse: Settings) -> Settings:
             " ledger.trainings, ledger.equipment, ledger.inspections"
         )
     write("insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)")
-    return module_built_warehouse
+    return module_warehouse
 
 
 def steps(subject: str) -> list[tuple[date, str]]:

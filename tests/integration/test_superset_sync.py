@@ -28,7 +28,7 @@ from ingestion.settings import Settings
 from plugins.operations import processes
 from tests.conftest import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 SITE = "insert into ledger.sites (site_code, name, batch_id) values ('S1', '甲厂', 1)"
 ENERGIES = """
@@ -57,14 +57,14 @@ FIGURES = """
 
 
 @pytest.fixture(scope="module", name="marts")
-def fixture_marts(module_built_warehouse: Settings) -> Settings:
+def fixture_marts(module_warehouse: Settings) -> Settings:
     """The marts as dbt makes them, empty but for one site and a handful of figures."""
     with warehouse.connect("ingest") as connection:
         connection.execute(SITE)
         connection.execute(ENERGIES)
     with warehouse.connect("transform") as connection:
         connection.execute(FIGURES)
-    return module_built_warehouse
+    return module_warehouse
 
 
 @pytest.fixture(scope="module", name="superset")

@@ -32,7 +32,7 @@ from tests.plants.unseen.plants import CALENDARS, random_plant
 from tests.properties import builds
 from tests.properties.landing import land_plant, land_readings
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("loaded")]
+pytestmark = [pytest.mark.slow, pytest.mark.built, pytest.mark.usefixtures("loaded")]
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SITE = "TRACE"

@@ -18,6 +18,8 @@ from plugins.operations import doctor, pipeline, storage
 from plugins.operations.upkeep import Report, keep_up, upkeep
 from tests.integration.landing_plant import LEDGERS, everything, load, rejected, rows, write
 
+pytestmark = pytest.mark.built
+
 NOW = datetime(2025, 9, 10, 2, tzinfo=UTC)
 """The injected clock: with six months kept, March 2025 is the oldest month that stays."""
 

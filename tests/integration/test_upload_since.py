@@ -12,7 +12,7 @@ from ingestion import warehouse
 from ingestion.settings import Settings
 from tests.integration.test_upload_values import FLOW, QUARTERLY, plant
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 ADDED = datetime(2026, 2, 20, 2, tzinfo=UTC)
 NOW = "2026-03-05 04:00+00"

@@ -13,7 +13,7 @@ from ingestion import warehouse
 from ingestion.settings import Settings
 from tests.properties import builds
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 ITEM, RATIO, GONE = "01-00-0000-023300-11", "00-00-0000-080002-00", "02-00-0000-023300-11"
 NOW = "2026-03-04 10:00+08"

@@ -18,7 +18,7 @@ from plugins.closing.acts import close_period, reopen_period
 from plugins.operations import pipeline
 from tests.integration.landing_plant import write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 LOADED = datetime(2026, 2, 1, 1, tzinfo=UTC)
 LATER = LOADED + timedelta(days=3)

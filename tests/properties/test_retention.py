@@ -33,7 +33,7 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 Part = Callable[[str, datetime], bool]
 """Whether an instant of a meter belongs to the part of time that is looked at."""
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.built]
 
 
 def retire(month: date) -> None:
