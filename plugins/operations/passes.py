@@ -32,11 +32,15 @@ EVERYTHING = "--everything"
 PATIENCE = 3
 """Passes in a row that may leave as many marks as they found, before the run is called stuck."""
 
-FILLING = ("run", "--threads", "2", "--select")
-"""How facts are run: as many heavy statements at once as the smallest supported machine has cores. What makes
-views anew runs with the profile's one: see dbt_project/profiles.yml."""
+FILLING = ("run", "--no-populate-cache", "--threads", "2", "--select")
+"""How facts are run: as many heavy statements at once as the smallest supported machine has cores, looking only
+for the tables that they fill. What makes views anew has to know all that stands on them, and runs with the profile's
+one thread: see dbt_project/profiles.yml."""
 
 WORKING = (*FILLING, "config.materialized:fact")
+LEAN = ("--no-use-colors", "--no-write-json")
+"""dbt writes the whole project down after each command, half a second that nobody reads; of a run only failures are."""
+
 STAGES = ("ledgers", "meters", "flows", "energies")
 """Tags of the facts, in their order: each stage reads what the one before has written."""
 SHARED_STAGES = ("meters", "flows")
@@ -173,11 +177,18 @@ def _parsed() -> Run:
     """Runs commands of dbt over a project that is read here, once."""
     from dbt.cli.main import dbtRunner
 
-    parsed = dbtRunner().invoke(["--quiet", "--no-use-colors", "parse"])
+    parsed = dbtRunner().invoke(["--quiet", *LEAN, "parse"])
     if not parsed.success:
         return lambda _: False
     runner: dbtRunner = dbtRunner(manifest=parsed.result)  # type: ignore[arg-type]
-    return lambda command: bool(runner.invoke(["--no-use-colors", "--no-partial-parse", *command]).success)
+
+    def run(command: Sequence[str]) -> bool:
+        done = runner.invoke([*LEAN, "--no-partial-parse", *command])
+        if not done.success and hasattr(done.result, "write"):
+            done.result.write(str(Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"))
+        return done.success
+
+    return run
 
 
 def _count(count: Callable[[marks.Connection], Number]) -> Number:
