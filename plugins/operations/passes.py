@@ -175,6 +175,7 @@ def _end_with_parent() -> None:
 
 def _parsed() -> Run:
     """Runs commands of dbt over a project that is read here, once."""
+    from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
     parsed = dbtRunner().invoke(["--quiet", *LEAN, "parse"])
@@ -184,7 +185,7 @@ def _parsed() -> Run:
 
     def run(command: Sequence[str]) -> bool:
         done = runner.invoke([*LEAN, "--no-partial-parse", *command])
-        if not done.success and hasattr(done.result, "write"):
+        if not done.success and isinstance(done.result, RunExecutionResult):
             done.result.write(str(Path(os.environ.get("DBT_TARGET_PATH", "target")) / "run_results.json"))
         return done.success
 
