@@ -18,8 +18,6 @@ from plugins.operations import doctor, pipeline, storage
 from plugins.operations.upkeep import Report, keep_up, upkeep
 from tests.integration.landing_plant import LEDGERS, everything, load, rejected, rows, write
 
-pytestmark = pytest.mark.built
-
 NOW = datetime(2025, 9, 10, 2, tzinfo=UTC)
 """The injected clock: with six months kept, March 2025 is the oldest month that stays."""
 
@@ -356,6 +354,7 @@ def test_the_command_says_what_it_did_in_words(warehouse: Settings) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.built
 def test_the_figures_of_a_retired_month_stay_as_they_were(warehouse: Settings, tmp_path: Path) -> None:
     hours = [datetime(2025, 2, 26, tzinfo=UTC) + timedelta(hours=number) for number in range(24 * 6)]
     lines = "".join(f"M1,{at:%Y-%m-%d %H:%M}Z,{number}\n" for number, at in enumerate(hours))
