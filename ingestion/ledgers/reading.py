@@ -104,31 +104,34 @@ def query(
     where = sql.SQL(" and ").join(wanted)
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         records.use_utc(connection)
-        counted = cursor.execute(
-            sql.SQL("select count(*) as total from {} where {}").format(source, where), facts
-        ).fetchone()
-        # Keys first, and only the page's rows with their versions: both stay cheap however many rows fit.
+        # Only the page's rows with their texts and versions, which stays cheap however many rows fit. What is searched
+        # for is looked through once: its rows bring their number.
         rows = cursor.execute(
             sql.SQL(
-                'select one.*, {versions} from (select {texts}, {key} as "=key", one.site_code as "=site", '
-                '{retired} as "=retired", {org} as "=org", row_number() over (order by {order}) as "=place" '
-                "from {source} where {where} order by {order} limit %(limit)s offset %(offset)s) as one "
+                'select {texts}, {retired} as "=retired", one."=org", one."=total", {versions} '
+                'from (select one.*, {org} as "=org", row_number() over (order by {order}) as "=place", '
+                '{total} as "=total" from {source} where {where} '
+                "order by {order} limit %(limit)s offset %(offset)s) as one "
                 '{newest} order by one."=place"'
             ).format(
                 versions=records.VERSION if as_of is None else sql.SQL('null as "=version"'),
                 texts=records.texts(declared),
-                key=records.row_key(declared),
                 retired=is_retired,
                 org=org_code,
                 order=conditions.order(declared, sort, facts),
+                total=sql.SQL("count(*) over ()" if search else "null::bigint"),
                 source=source,
                 where=where,
-                newest=_versions(declared) if as_of is None else sql.SQL(""),
+                newest=records.newest_change(declared) if as_of is None else sql.SQL(""),
             ),
             facts,
         ).fetchall()
+        total = rows[0]["=total"] if rows else None
+        if total is None:
+            counted = cursor.execute(sql.SQL("select count(*) as total from {} where {}").format(source, where), facts)
+            total = (counted.fetchone() or {"total": 0})["total"]
     found = tuple(_record(declared, row, timezone, is_editable=as_of is None) for row in rows)
-    return Page(found, counted["total"] if counted else 0)
+    return Page(found, total)
 
 
 def get(connection: Connection, site: str, table: str, key: Mapping[str, str]) -> Record | None:
@@ -281,14 +284,6 @@ def unit(table: Table) -> tuple[sql.Composable, sql.Composable]:
         )
         return join, sql.SQL("unit_persons.org_code")
     return sql.SQL(""), sql.SQL("null::text")
-
-
-def _versions(table: Table) -> sql.Composable:
-    return sql.SQL(
-        "left join lateral (select change_id, changed_by, changed_at from ledger.changes "
-        'where changes.site_code = one."=site" and changes.table_name = {} and changes.row_key = one."=key" '
-        "order by change_id desc limit 1) as newest on true"
-    ).format(sql.Literal(table.target))
 
 
 def _record(table: Table, row: Mapping[str, Any], timezone: ZoneInfo, is_editable: bool) -> Record:
