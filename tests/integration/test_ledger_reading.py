@@ -69,7 +69,8 @@ def test_a_page_holds_texts_by_contract_names() -> None:
     )
     assert page.records[0].version == newest[0][0]
     assert codes(page=2, page_size=2) == ["M3"]
-    assert query("meters", page=3, page_size=2).records == ()
+    beyond = query("meters", page=3, page_size=2)
+    assert (beyond.records, beyond.total) == ((), 3)
     shift = query("shifts").records[0]
     assert (shift.values["start"], shift.values["valid_from"], shift.values["valid_to"]) == ("08:00:00", None, None)
     assert found("shifts", shift_code="B", valid_from="").values["end"] == "08:00:00"
@@ -110,6 +111,11 @@ def test_rows_are_found_by_words_filters_orders_and_units(options: dict[str, Any
     page = query("meters", **options)
     assert [one.values["meter_code"] for one in page.records] == expected
     assert page.total == len(expected)
+
+
+def test_what_is_searched_for_is_counted_on_whichever_page() -> None:
+    pages = [query("meters", search="M", page=page, page_size=2) for page in (1, 2, 3)]
+    assert [(len(page.records), page.total) for page in pages] == [(2, 3), (1, 3), (0, 3)]
 
 
 def test_every_row_says_whose_it_is() -> None:

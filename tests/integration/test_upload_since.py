@@ -97,3 +97,12 @@ def test_a_month_is_compared_with_its_days_where_the_platform_answers_for_all_of
         (date(2026, 1, 1), None, None),  # of January the platform is told from the 10th only
         (date(2026, 2, 1), Decimal("0.096774194"), False),
     ]
+
+
+def test_the_index_has_the_months_that_the_platform_is_answered_for(site: str) -> None:
+    put(FLOW, 1, "2025-11-01", "1", None)  # a range sent by hand, before the first day
+    assert status(FLOW, 1, "filled_count", "stat_date = date '2025-11-01'") == [(1,)]
+    with warehouse.connect("bi") as connection:
+        connection.execute("select set_config('nengduan.now', %s, false)", [NOW])
+        months = connection.execute("select stat_month from marts.data_quality_index order by 1").fetchall()
+    assert months == [(date(2026, 1, 1),), (date(2026, 2, 1),), (date(2026, 3, 1),)]

@@ -13,8 +13,8 @@
 -- One row per flow and shift: the hours it holds, an hour on its edge by share. A shift whose end is not after
 -- its start runs past midnight.
 --
--- Shift by shift, each of which looks its hours up: to hold every hour against every shift of three days took four times
--- as long.
+-- Shift by shift, each of which looks its hours up: to hold every hour against every shift of three days took about
+-- twice as long.
 with windows as (
     select
         windows.*,

@@ -5,6 +5,6 @@
     pre_hook="{{ delete_performance() }}",
     settings={'enable_memoize': 'off'},
 ) }}
--- The flows' figures are each asked for once: to remember them took a third of the time.
 -- One row per period, energy and item.
+-- The flows' figures are each asked for once: to remember them took a sixth of the time.
 {{ performance_by(['item'], 'item_flow_count') }}
