@@ -1,7 +1,7 @@
 """Marks of what a batch makes dirty (design decision 5): the builds compute just that anew.
 
 A mark is written in the transaction that brings the change, and removed by the build in the transaction that
-made its result.
+made its result. Those of readings are written with them (ingestion.readings_landing).
 """
 
 from __future__ import annotations
@@ -13,26 +13,6 @@ import psycopg
 from psycopg.sql import SQL
 
 Connection = psycopg.Connection[Any]
-
-
-def mark_readings(connection: Connection, batch_id: int) -> None:
-    """Mark each meter and day (UTC) of which the batch holds readings, from the first instant to the last.
-
-    It counts from the moment the batch is accepted. The batch is a row of ops.batches already.
-    """
-    connection.execute(
-        """insert into ops.dirty_meters (site_code, meter_code, starts_at, ends_at, batch_id, cause)
-        select readings.site_code, readings.meter_code, min(readings.read_at), max(readings.read_at),
-            readings.batch_id, '读数'
-        from raw.readings as readings
-        where readings.batch_id = %(batch)s
-            and readings.read_at >= (select first_read_at from ops.batches where batch_id = %(batch)s)
-            and readings.read_at <= (select last_read_at from ops.batches where batch_id = %(batch)s)
-        group by readings.site_code, readings.meter_code, readings.batch_id,
-            date_bin('1 day', readings.read_at, 'epoch')
-        """,
-        {"batch": batch_id},
-    )
 
 
 def mark_documents(connection: Connection, batch_id: int) -> None:

@@ -7,7 +7,7 @@ whole set of readings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -62,6 +62,8 @@ READINGS = Table(
 COPY_COLUMNS = ("meter_code", "read_at", "value", "quality", "revision", "line", "site_code", "batch_id")
 """Order of the fields of a line for COPY."""
 
+DAY_US = 86_400_000_000
+
 _REVISION = r"^\d{1,9}(\.0+)?$"
 _MISSING, _CODE, _NUMBER, _RANGE, _CHOICE, _INTEGER, _EDGE = range(10, 17)
 _REASONS: dict[int, tuple[Reason, str]] = {
@@ -85,6 +87,8 @@ class Parsed:
     last: int | None = None
     months: set[str] = field(default_factory=set)
     """First days (ISO) of the UTC months the landed rows belong to."""
+    days: pa.Table | None = None
+    """Of the landed rows, as days_of gives them."""
 
 
 def parse(
@@ -138,12 +142,26 @@ def parse(
         parts.append(pa.array(lines).cast(pa.string()))
         order = _by_meter(meters, instants, good)
         parts = [part.take(order) if isinstance(part, pa.Array) else part for part in parts]
-        instants = instants[good]
+        instants = instants[order.to_numpy()]
+        result.days = days_of(parts[0], instants)
         result.lines = _joined(parts, tail)
         result.first, result.last = int(instants.min()), int(instants.max())
         months = np.unique(instants.astype("datetime64[us]").astype("datetime64[M]"))
         result.months = {f"{month}-01" for month in months.astype(str)}
     return result
+
+
+def days_of(meters: pa.Array, instants: np.ndarray) -> pa.Table:
+    """One row per meter and day (UTC) that readings are of: meter_code, day, first_us, last_us (microseconds UTC)."""
+    every = {"meter_code": meters, "day": instants // DAY_US, "first_us": instants, "last_us": instants}
+    return merged_days([pa.table(every)])
+
+
+def merged_days(days: Sequence[pa.Table]) -> pa.Table:
+    """The days of several blocks of one file, each once."""
+    grouped = pa.concat_tables(days).group_by(["meter_code", "day"])
+    found = grouped.aggregate([("first_us", "min"), ("last_us", "max")])
+    return found.rename_columns({"first_us_min": "first_us", "last_us_max": "last_us"})
 
 
 def _by_meter(meters: pa.Array, instants: np.ndarray, good: np.ndarray) -> pa.Array:
@@ -217,7 +235,7 @@ def _instants(column: pa.Array, timezone: ZoneInfo) -> tuple[np.ndarray, pa.Arra
     """Microseconds UTC, the same as text for COPY, and faults; done on the distinct stamps."""
     encoded = column.dictionary_encode()
     parsed = stamps.parse(encoded.dictionary, timezone)
-    written = pc.binary_join_element_wise(pa.array(parsed.utc).cast(pa.timestamp("us")).cast(pa.string()), "+00", "")
+    written = stamps.written(parsed.utc)
     is_empty = _mask(pc.equal(pc.utf8_trim_whitespace(encoded.dictionary), ""))
     fault = np.where(is_empty, _MISSING, parsed.fault).astype(np.int8)
     codes = encoded.indices

@@ -88,6 +88,11 @@ def parse(texts: pa.Array, timezone: ZoneInfo) -> Stamps:
     return Stamps(instants, fault)
 
 
+def written(utc: np.ndarray) -> pa.Array:
+    """Instants (microseconds UTC) as text for COPY."""
+    return pc.binary_join_element_wise(pa.array(utc).cast(pa.timestamp("us")).cast(pa.string()), "+00", "")
+
+
 def _mask(values: pa.Array) -> np.ndarray:
     return values.fill_null(False).to_numpy(zero_copy_only=False)
 

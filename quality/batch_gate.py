@@ -41,7 +41,7 @@ def judge_batch(batch_id: int) -> Verdict:
 def judge_batches(batch_ids: Iterable[int], run_id: str | None = None, now: datetime | None = None) -> list[Verdict]:
     """Judge batches that landed, or were held and may have become good by a correction of the ledger.
 
-    One process, one context and one scan for all of them. Accepted and refused batches are left alone.
+    One process and one context for all of them. Accepted and refused batches are left alone.
     """
     run_id = run_id or f"batch-{uuid4()}"
     now = now or datetime.now(UTC)
@@ -53,7 +53,7 @@ def judge_batches(batch_ids: Iterable[int], run_id: str | None = None, now: date
         ).fetchall()
     if not batches:
         return []
-    validation = validate(_assets(batches), settings.load().url("ingest"), run_id, is_hashing=True)
+    validation = validate(_assets(batches), settings.load().url("ingest"), run_id)
     verdicts = [_verdict(run_id, batch["batch_id"], validation.outcomes) for batch in batches]
     with warehouse.connect("ingest") as connection:
         for batch, verdict in zip(batches, verdicts, strict=True):
@@ -68,7 +68,7 @@ def _assets(batches: Sequence[dict[str, Any]]) -> list[Asset]:
     from quality.suites import batch_meters, batch_months
     from quality.suites import batches as all_batches
 
-    def asset(name: str, suite: Any, kinds: Sequence[str]) -> Asset | None:
+    def asset(name: str, suite: Any, kinds: Sequence[str], *, is_hashing: bool = False) -> Asset | None:
         chosen = [batch for batch in batches if batch["kind"] in kinds]
         if not chosen:
             return None
@@ -84,10 +84,10 @@ def _assets(batches: Sequence[dict[str, Any]]) -> list[Asset]:
             "minimum_values": str(thresholds.MINIMUM_VALUES_FOR_UNIT_CHECK),
             "completeness": str(thresholds.COMPLETENESS),
         }
-        return Asset(name, suite.expectations, suite.COLUMNS, parameters)
+        return Asset(name, suite.expectations, suite.COLUMNS, parameters, is_hashing)
 
     assets = [
-        asset("batches", all_batches, ("ledger", "erp", "readings")),
+        asset("batches", all_batches, ("ledger", "erp", "readings"), is_hashing=True),
         asset("batch_meters", batch_meters, ("readings",)),
         asset("batch_months", batch_months, ("erp",)),
     ]

@@ -1,7 +1,9 @@
 -- One row per batch of readings and meter the ledger knows: completeness of each day within the time the
--- batch spans, and the ranges of its values. Meters are numbered, so that millions of readings are grouped by
--- integers and not by codes.
-with known as materialized (
+-- batch spans, and the ranges of its values.
+--
+-- Mark by mark (ops.dirty_meters: what a batch holds of a meter and a day of UTC): so each meter's readings are looked up
+-- in their order and never sorted or hashed together, whether the batch holds a quarter of an hour or a year.
+with known as not materialized (
     select
         meters.site_code,
         meters.meter_code,
@@ -14,69 +16,87 @@ with known as materialized (
             when 'rate' then meters.max_per_hour / meters.multiplier
         end as greatest_value,
         -- From a stamp back to where the interval begins that it closes.
-        case
-            when meters.reading_kind = 'interval' and meters.interval_label = 'end'
-                then (meters.interval_minutes * 60)::bigint
-            else 0
-        end as label_seconds,
+        make_interval(
+            secs => case
+                when meters.reading_kind = 'interval' and meters.interval_label = 'end'
+                    then (meters.interval_minutes * 60)::bigint
+                else 0
+            end
+        ) as label_length,
         sites.timezone,
-        sites.day_start,
-        row_number() over () as meter_number
+        sites.day_start
     from ledger.meters as meters
     inner join ledger.sites as sites on meters.site_code = sites.site_code
-    where meters.site_code in (select site_code from ops.batches where batch_id in ($batch_ids))
 ),
 
-readings as (
+-- What of a mark lies within one of the site's days, half-open.
+parts as (
     select
-        readings.batch_id,
-        known.meter_number,
-        readings.value,
+        marks.batch_id,
+        marks.site_code,
+        marks.meter_code,
         known.register_max,
         known.greatest_value,
-        date_part('epoch', readings.read_at)::bigint - known.label_seconds as starts_s
-    from raw.readings as readings
-    inner join ops.batches as batches on readings.batch_id = batches.batch_id
-    inner join known on readings.site_code = known.site_code and readings.meter_code = known.meter_code
-    where
-        readings.batch_id in ($batch_ids)
-        and readings.read_at >= greatest('$first_read_at'::timestamptz, '$earliest_stamp')
-        and readings.read_at <= '$last_read_at'
-        and readings.read_at <= batches.received_at + interval '$future_minutes minutes'
-),
-
--- Which minutes of the hour were read, as a bit mask: a repeated reading counts once, without a sort.
-hours as (
-    select
-        batch_id,
-        meter_number,
-        starts_s / 3600 as hour_number,
-        bit_or(1::bigint << mod(starts_s / 60, 60)::integer) as minutes_read,
-        min(starts_s) as first_s,
-        max(starts_s) as last_s,
-        count(*) as values_found,
-        count(*) filter (where value < 0) as values_negative,
-        count(*) filter (where value > register_max) as values_above_register,
-        count(*) filter (where value > greatest_value) as values_above_maximum
-    from readings
-    group by batch_id, meter_number, hour_number
+        known.label_length,
+        dates.first_date + series.day_number as stat_date,
+        timestamptz 'epoch' + known.label_length as first_minute_at,
+        greatest(
+            marks.starts_at,
+            '$earliest_stamp',
+            (dates.first_date + series.day_number + known.day_start) at time zone known.timezone + known.label_length
+        ) as starts_at,
+        least(
+            marks.ends_at + interval '1 microsecond',
+            batches.received_at + interval '$future_minutes minutes 1 microsecond',
+            (dates.first_date + series.day_number + 1 + known.day_start) at time zone known.timezone
+            + known.label_length
+        ) as ends_at
+    from ops.dirty_meters as marks
+    inner join ops.batches as batches on marks.batch_id = batches.batch_id
+    inner join known on marks.site_code = known.site_code and marks.meter_code = known.meter_code
+    cross join lateral (
+        select
+            ((marks.starts_at - known.label_length) at time zone known.timezone - known.day_start)::date as first_date,
+            ((marks.ends_at - known.label_length) at time zone known.timezone - known.day_start)::date as last_date
+    ) as dates
+    cross join lateral generate_series(0, dates.last_date - dates.first_date) as series (day_number)
+    where marks.batch_id in ($batch_ids)
 ),
 
 days as materialized (
     select
-        hours.batch_id,
-        hours.meter_number,
-        ((to_timestamp(hours.first_s) at time zone known.timezone) - known.day_start)::date as stat_date,
-        sum(bit_count(hours.minutes_read::bit(64))) as slots_found,
-        min(hours.first_s) as first_s,
-        max(hours.last_s) as last_s,
-        sum(hours.values_found) as values_found,
-        sum(hours.values_negative) as values_negative,
-        sum(hours.values_above_register) as values_above_register,
-        sum(hours.values_above_maximum) as values_above_maximum
-    from hours
-    inner join known on hours.meter_number = known.meter_number
-    group by hours.batch_id, hours.meter_number, stat_date
+        parts.batch_id,
+        parts.site_code,
+        parts.meter_code,
+        parts.stat_date,
+        sum(found.slots) as slots_found,
+        min(date_part('epoch', found.first_at - parts.label_length)) as first_s,
+        max(date_part('epoch', found.last_at - parts.label_length)) as last_s,
+        sum(found.readings) as values_found,
+        sum(found.negative) as values_negative,
+        sum(found.above_register) as values_above_register,
+        sum(found.above_maximum) as values_above_maximum
+    from parts
+    cross join lateral (
+        select
+            -- A repeated reading counts once, and so do several in a minute.
+            count(distinct date_bin('1 minute', readings.read_at, parts.first_minute_at)) as slots,
+            min(readings.read_at) as first_at,
+            max(readings.read_at) as last_at,
+            count(*) as readings,
+            count(*) filter (where readings.value < 0) as negative,
+            count(*) filter (where readings.value > parts.register_max) as above_register,
+            count(*) filter (where readings.value > parts.greatest_value) as above_maximum
+        from raw.readings as readings
+        where
+            readings.site_code = parts.site_code
+            and readings.meter_code = parts.meter_code
+            and readings.batch_id = parts.batch_id
+            and readings.read_at >= parts.starts_at
+            and readings.read_at < parts.ends_at
+    ) as found
+    where found.readings > 0
+    group by parts.batch_id, parts.site_code, parts.meter_code, parts.stat_date
 ),
 
 spans as (
@@ -91,13 +111,14 @@ spans as (
 meters as (
     select
         batch_id,
-        meter_number,
+        site_code,
+        meter_code,
         sum(values_found) as values_found,
         sum(values_negative) as values_negative,
         sum(values_above_register) as values_above_register,
         sum(values_above_maximum) as values_above_maximum
     from days
-    group by batch_id, meter_number
+    group by batch_id, site_code, meter_code
 ),
 
 -- A day at the edge of the batch is expected only as far as the batch reaches. Read by hand, or more rarely
@@ -105,7 +126,8 @@ meters as (
 expected_days as (
     select
         meters.batch_id,
-        meters.meter_number,
+        meters.site_code,
+        meters.meter_code,
         calendar.stat_date,
         floor(
             (
@@ -114,7 +136,7 @@ expected_days as (
             ) / (greatest(known.interval_minutes, 1) * 60)
         ) as slots_expected
     from meters
-    inner join known on meters.meter_number = known.meter_number
+    inner join known on meters.site_code = known.site_code and meters.meter_code = known.meter_code
     inner join spans on meters.batch_id = spans.batch_id
     cross join lateral (
         select
@@ -134,7 +156,8 @@ expected_days as (
 completeness as (
     select
         expected_days.batch_id,
-        expected_days.meter_number,
+        expected_days.site_code,
+        expected_days.meter_code,
         count(*) as days_judged,
         count(*) filter (
             where coalesce(days.slots_found, 0) < expected_days.slots_expected * $completeness
@@ -146,10 +169,11 @@ completeness as (
     left join days
         on
             expected_days.batch_id = days.batch_id
-            and expected_days.meter_number = days.meter_number
+            and expected_days.site_code = days.site_code
+            and expected_days.meter_code = days.meter_code
             and expected_days.stat_date = days.stat_date
     where expected_days.slots_expected >= 1
-    group by expected_days.batch_id, expected_days.meter_number
+    group by expected_days.batch_id, expected_days.site_code, expected_days.meter_code
 )
 
 select
@@ -171,7 +195,10 @@ select
             then round(meters.values_negative / meters.values_found, 4)
     end as negative_share
 from meters
-inner join known on meters.meter_number = known.meter_number
+inner join known on meters.site_code = known.site_code and meters.meter_code = known.meter_code
 inner join ops.batches as batches on meters.batch_id = batches.batch_id
 left join completeness
-    on meters.batch_id = completeness.batch_id and meters.meter_number = completeness.meter_number
+    on
+        meters.batch_id = completeness.batch_id
+        and meters.site_code = completeness.site_code
+        and meters.meter_code = completeness.meter_code

@@ -1,6 +1,6 @@
 -- One row per batch: what landed against what was registered, and how much of it can be used.
 -- Figures that do not apply to a batch are null, and nothing is expected of them.
-with judged as (
+with judged as not materialized (
     select * from ops.batches
     where batch_id in ($batch_ids)
 ),

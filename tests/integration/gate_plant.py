@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from ingestion import marks
+from tests.marking import mark_readings
 
 NOW = datetime(2026, 6, 10, 1, 0, tzinfo=UTC)
 START = datetime(2026, 6, 8, 16, 0, tzinfo=UTC)  # 9 June, 00:00 in Asia/Shanghai
@@ -57,7 +57,7 @@ class Plant:
             for line, (meter, read_at, value, *quality) in enumerate(rows, start=2):
                 copy.write_row(("P", meter, read_at, value, *(quality or ["good"]), 0, found[0], line))
         if rows:
-            marks.mark_readings(self.connection, found[0])
+            mark_readings(self.connection, "P", found[0], [(row[0], row[1]) for row in rows])
         self.connection.commit()
         return int(found[0])
 

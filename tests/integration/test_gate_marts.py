@@ -17,6 +17,7 @@ from plugins.operations import pipeline
 from quality.marts_gate import judge_marts
 from quality.verdict import Verdict
 from tests.integration.gate_plant import Plant, day
+from tests.marking import mark_readings
 
 pytestmark = pytest.mark.built
 
@@ -341,7 +342,7 @@ def test_readings_accepted_between_a_build_and_its_gate_are_no_fault(built: Sett
             " values ('P', 'M2', %s, 7, 'good', 1, %s, 2)",
             [FIRST + timedelta(days=9), row[0]],
         )
-        marks.mark_readings(connection, row[0])
+        mark_readings(connection, "P", row[0], [("M2", FIRST + timedelta(days=9))])
         assert judged("landed beside the gate") == (True, 3)
         connection.execute("update ops.batches set status = 'accepted' where batch_id = %s", [row[0]])
         assert judged("accepted beside the gate") == (True, 2)

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from ingestion import marks, warehouse
+from tests.marking import mark_readings
 from tests.plants.unseen.packages import ledger_tables, number
 from tests.reference.flows import terms_of
 from tests.reference.model import Plant, Reading
@@ -101,7 +102,10 @@ def land_readings(plant: Plant, readings: Sequence[Reading], now: datetime, stat
             "update ops.batches set first_read_at = %s, last_read_at = %s where batch_id = %s",
             (min(stamps, default=None), max(stamps, default=None), batch_id),
         )
-        marks.mark_readings(connection, batch_id)
+        if readings:
+            mark_readings(
+                connection, plant.site_code, batch_id, zip([one.meter_code for one in readings], stamps, strict=True)
+            )
     return batch_id
 
 
