@@ -10,35 +10,34 @@ with changed as materialized (
     group by site_code, code
 ),
 
-hours as (
+-- Flow by flow: a join of all of them reads whatever history there is of each (5 s after a year, for one day).
+changed_sums as (
     select
         changed.site_code,
         changed.flow_code,
-        sum(hours.quantity) as quantity
+        sum(hours.quantity) as hour_quantity,
+        sum(days.quantity) as day_quantity
     from changed
-    inner join marts.fct_energy_hourly as hours
-        on
-            changed.site_code = hours.site_code
-            and changed.flow_code = hours.flow_code
+    cross join lateral (
+        select sum(found.quantity) as quantity
+        from marts.fct_energy_hourly as found
+        where
+            found.site_code = changed.site_code
+            and found.flow_code = changed.flow_code
+            and found.stat_date <@ changed.days
             -- A site's day is within a day of the calendar's: for the index.
-            and hours.hour_start >= lower(changed.days) - 2
-            and hours.hour_start < upper(changed.days) + 2
-    where hours.stat_date <@ changed.days
-    group by changed.site_code, changed.flow_code
-),
-
-days as (
-    select
-        changed.site_code,
-        changed.flow_code,
-        sum(days.quantity) as quantity
-    from changed
-    inner join marts.fct_energy_daily as days
-        on
-            changed.site_code = days.site_code
-            and changed.flow_code = days.flow_code
-            and days.stat_date >= lower(changed.days)
-            and days.stat_date < upper(changed.days)
+            and found.hour_start >= lower(changed.days) - 2
+            and found.hour_start < upper(changed.days) + 2
+    ) as hours
+    cross join lateral (
+        select sum(found.quantity) as quantity
+        from marts.fct_energy_daily as found
+        where
+            found.site_code = changed.site_code
+            and found.flow_code = changed.flow_code
+            and found.stat_date >= lower(changed.days)
+            and found.stat_date < upper(changed.days)
+    ) as days
     group by changed.site_code, changed.flow_code
 ),
 
@@ -111,15 +110,14 @@ month_sums as (
 )
 
 select
-    flows.site_code,
-    flows.flow_code,
-    coalesce(hours.quantity, 0) as hour_quantity,
-    coalesce(days.quantity, 0) as day_quantity,
+    changed_sums.site_code,
+    changed_sums.flow_code,
+    coalesce(changed_sums.hour_quantity, 0) as hour_quantity,
+    coalesce(changed_sums.day_quantity, 0) as day_quantity,
     coalesce(month_sums.quantity, 0) as month_quantity,
     coalesce(month_sums.day_quantity, 0) as month_day_quantity,
-    coalesce(days.quantity, 0) - coalesce(hours.quantity, 0) as day_difference,
+    coalesce(changed_sums.day_quantity, 0) - coalesce(changed_sums.hour_quantity, 0) as day_difference,
     coalesce(month_sums.quantity, 0) - coalesce(month_sums.day_quantity, 0) as month_difference
-from (select distinct site_code, flow_code from changed) as flows
-left join hours on flows.site_code = hours.site_code and flows.flow_code = hours.flow_code
-left join days on flows.site_code = days.site_code and flows.flow_code = days.flow_code
-left join month_sums on flows.site_code = month_sums.site_code and flows.flow_code = month_sums.flow_code
+from changed_sums
+left join month_sums
+    on changed_sums.site_code = month_sums.site_code and changed_sums.flow_code = month_sums.flow_code

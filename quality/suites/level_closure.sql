@@ -23,13 +23,15 @@ from (
         coalesce(closure.level_2_quantity > closure.level_1_quantity * (1 + $level_imbalance), false)
         or coalesce(closure.level_3_quantity > closure.level_2_quantity * (1 + $level_imbalance), false) as is_unbalanced
     from changed
-    cross join lateral (
-        select * from intermediate.int_levels__closure_daily as days
-        where
-            days.site_code = changed.site_code
-            and days.stat_date >= lower(changed.days)
-            and days.stat_date < upper(changed.days)
-    ) as closure
-    where closure.least_coverage = 1
+    inner join intermediate.int_levels__closure_daily as closure
+        on
+            changed.site_code = closure.site_code
+            and closure.stat_date >= lower(changed.days)
+            and closure.stat_date < upper(changed.days)
+    -- Once more with constants, the one thing that reaches into a view of sums: else it would sum up every day there is.
+    where
+        closure.stat_date >= (select min(lower(days)) from changed)
+        and closure.stat_date < (select max(upper(days)) from changed)
+        and closure.least_coverage = 1
 ) as days
 group by site_code, energy_code

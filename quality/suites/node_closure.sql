@@ -18,11 +18,13 @@ select
     max(closure.stat_date) filter (where abs(closure.unaccounted_ratio) > $node_imbalance)::text as last_unbalanced_day,
     max(abs(closure.unaccounted_ratio)) as worst_ratio
 from changed
-cross join lateral (
-    select * from intermediate.int_nodes__closure_daily as days
-    where
-        days.site_code = changed.site_code
-        and days.stat_date >= lower(changed.days)
-        and days.stat_date < upper(changed.days)
-) as closure
+inner join intermediate.int_nodes__closure_daily as closure
+    on
+        changed.site_code = closure.site_code
+        and closure.stat_date >= lower(changed.days)
+        and closure.stat_date < upper(changed.days)
+-- Once more with constants, the one thing that reaches into a view of sums: else it would sum up every day there is.
+where
+    closure.stat_date >= (select min(lower(days)) from changed)
+    and closure.stat_date < (select max(upper(days)) from changed)
 group by closure.site_code, closure.node_code, closure.energy_code
