@@ -10,8 +10,11 @@
         {% do adapter.drop_relation(existing) %}
         {% set existing = none %}
     {% endif %}
-    {% if existing is not none and not fact_has_its_columns(existing) %}
-        {#- Only an upgrade changes columns; it computes everything anew (see building.rebuild_all). -#}
+    {%- set is_structure_only = env_var('NENGDUAN_STRUCTURE_ONLY', '') != '' -%}
+    {% if existing is not none and not (
+        fact_has_its_columns(existing) and (not is_structure_only or fact_has_its_indexes(existing))
+    ) %}
+        {#- Only an upgrade changes columns or indexes; it computes everything anew (see building.run_dbt). -#}
         {% do adapter.drop_relation(existing) %}
         {% set existing = none %}
     {% endif %}
@@ -20,7 +23,7 @@
     {% endif %}
 
     {#- Views are made over tables that are there: a new version makes all of them before it computes anything. -#}
-    {% if env_var('NENGDUAN_STRUCTURE_ONLY', '') %}
+    {% if is_structure_only %}
         {% call statement('main') -%} select 1 where false {%- endcall %}
         {% do adapter.commit() %}
         {{ return({'relations': [target]}) }}
@@ -76,6 +79,25 @@
         {%- do found.append(column.name ~ ' ' ~ column.data_type) -%}
     {%- endfor -%}
     {{ return(wanted | sort == found | sort) }}
+{% endmacro %}
+
+{#- A table that names no indexes is one of the migrations. -#}
+{% macro fact_has_its_indexes(relation) %}
+    {%- set wanted = [] -%}
+    {%- for index in config.get('indexes', []) -%}
+        {%- do wanted.append(index.columns | join(', ') ~ (' unique' if index.unique else '')) -%}
+    {%- endfor -%}
+    {%- set found = run_query(
+        "select concat_ws(' ', string_agg(columns.attname, ', ' order by places.place), case when indexes.indisunique"
+        ~ " then 'unique' end) as form"
+        ~ " from pg_index as indexes"
+        ~ " cross join unnest(indexes.indkey) with ordinality as places (number, place)"
+        ~ " inner join pg_attribute as columns"
+        ~ " on indexes.indrelid = columns.attrelid and places.number = columns.attnum"
+        ~ " where indexes.indrelid = '" ~ relation.schema ~ "." ~ relation.identifier ~ "'::regclass"
+        ~ " group by indexes.indexrelid, indexes.indisunique"
+    ).columns[0].values() -%}
+    {{ return(not wanted or wanted | sort == found | sort) }}
 {% endmacro %}
 
 {#- A table that has just grown by much is planned wrongly by what reads it next; autovacuum comes too late. And one that

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from psycopg import sql
 
 from ingestion import warehouse
 from ingestion.package import open_package
@@ -119,3 +120,26 @@ def test_data_that_came_meanwhile_is_no_difference(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert fetch("select sum(quantity) from marts.fct_energy_daily where site_code = 'A1'") == [(Decimal(1920),)]
     assert fetch(EVENTS)[before:] == []
+
+
+def test_a_new_version_remakes_the_tables_whose_indexes_it_wants_otherwise_and_no_other() -> None:
+    """As an upgrade finds it: made by other models, one of which had another index."""
+    tables = "select relname, oid from pg_class where relnamespace = 'intermediate'::regnamespace and relkind = 'r'"
+    indexes = "select regexp_replace(indexdef, '^.* USING', '') from pg_indexes where tablename = %s order by 1"
+    figures = "select * from marts.performance_by_level order by performance_by_level::text"
+    before, wanted, expected = dict(fetch(tables)), fetch(indexes, "int_performance__by_level"), fetch(figures)
+    with warehouse.connect("transform") as connection:
+        for (name,) in connection.execute(
+            "select indexname from pg_indexes where tablename = 'int_performance__by_level'"
+        ).fetchall():
+            connection.execute(sql.SQL("drop index intermediate.{}").format(sql.Identifier(name)))
+        connection.execute("create index on intermediate.int_performance__by_level (period_start)")
+        connection.execute(
+            "insert into ops.events (occurred_at, kind, severity, subject, message, payload)"
+            " values (now(), 'marts_built', 'info', 'former', '计算完成', '{\"models\": \"former\"}')"
+        )
+    pipeline.build_marts("upgrade")
+    after = dict(fetch(tables))
+    assert {name for name in before if before[name] != after[name]} == {"int_performance__by_level"}
+    assert fetch(indexes, "int_performance__by_level") == wanted
+    assert fetch(figures) == expected != []
