@@ -152,16 +152,19 @@ def parse(
 
 
 def days_of(meters: pa.Array, instants: np.ndarray) -> pa.Table:
-    """One row per meter and day (UTC) that readings are of: meter_code, day, first_us, last_us (microseconds UTC)."""
+    """One row per meter and day (UTC) that readings are of.
+
+    meter_code, day (days since 1970), first_us and last_us (microseconds UTC), readings (how many).
+    """
     every = {"meter_code": meters, "day": instants // DAY_US, "first_us": instants, "last_us": instants}
-    return merged_days([pa.table(every)])
+    return merged_days([pa.table(every | {"readings": np.ones(len(instants), dtype=np.int64)})])
 
 
 def merged_days(days: Sequence[pa.Table]) -> pa.Table:
     """The days of several blocks of one file, each once."""
     grouped = pa.concat_tables(days).group_by(["meter_code", "day"])
-    found = grouped.aggregate([("first_us", "min"), ("last_us", "max")])
-    return found.rename_columns({"first_us_min": "first_us", "last_us_max": "last_us"})
+    found = grouped.aggregate([("first_us", "min"), ("last_us", "max"), ("readings", "sum")])
+    return found.rename_columns({"first_us_min": "first_us", "last_us_max": "last_us", "readings_sum": "readings"})
 
 
 def _by_meter(meters: pa.Array, instants: np.ndarray, good: np.ndarray) -> pa.Array:

@@ -8,7 +8,7 @@ what turns out to be broken in its last block has not touched the warehouse.
 from __future__ import annotations
 
 import tempfile
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ THREADS = 2
 """Blocks in work at once; Arrow and numpy release the interpreter for most of it."""
 
 ROWS_FOR_STATISTICS = 50_000
-"""A file of so many rows is read by the gate and the build at once, sooner than autovacuum would look at it."""
+"""So many rows of a month are read by the gate and the build at once, sooner than autovacuum would look at them."""
 
 COPY_BYTES = 1 << 20
 SPOOL_BYTES = 32 << 20
@@ -99,10 +99,10 @@ def land_source(
         for month in sorted(spool.months):
             connection.execute("select raw.ensure_readings_month(%s)", [month])
         report = _copy(connection, batch, batch_id, spool, notices)
-        if spool.landed >= ROWS_FOR_STATISTICS and not report.is_repeat:
-            for month in sorted(spool.months):
-                partition = f"readings_{month[:4]}{month[5:7]}"
-                connection.execute("select ops.analyze_table('raw', %s)", [partition])
+        if not report.is_repeat:
+            for month, rows in _rows_by_month(spool.days).items():
+                if rows >= ROWS_FOR_STATISTICS:
+                    connection.execute("select ops.analyze_table('raw', %s)", [f"readings_{month}"])
         return report
 
 
@@ -177,6 +177,16 @@ def mark_days(connection: Connection, site: str, batch_id: int, days: pa.Table) 
     )
     columns = ("site_code", "meter_code", "starts_at", "ends_at", "batch_id", "cause")
     batches.copy(connection, "ops.dirty_meters", columns, ["".join(lines.to_pylist()).encode()])
+
+
+def _rows_by_month(days: list[pa.Table]) -> dict[str, int]:
+    """How many rows of a file go into each month (UTC, as partitions are named: 202601)."""
+    found: Counter[str] = Counter()
+    for block in days:
+        months = block["day"].to_numpy().astype("datetime64[D]").astype("datetime64[M]").astype(str)
+        for month, rows in zip(months, block["readings"].to_numpy(), strict=True):
+            found[month.replace("-", "")] += int(rows)
+    return found
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

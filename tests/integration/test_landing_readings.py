@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import itertools
 import os
+import random
 import shutil
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 from ingestion import batches, dropfolder, landing, readings_landing, warehouse
 from ingestion.landing import BatchReport
 from ingestion.package import open_package
+from ingestion.readings import READINGS as READINGS_TABLE
+from ingestion.sources.csv import ReadingsCsv
 from tests.integration.landing_plant import LATER, LEDGERS, NOW, READINGS, everything, load, rejected, rows, write
 from tests.unit.readings_files import FIXTURES
 
@@ -46,6 +49,46 @@ def test_readings_land_exactly_whatever_they_mean(tmp_path: Path) -> None:
     ]
     assert rows("select first_read_at, last_read_at, received_at, source from ops.batches where kind = 'readings'") == [
         (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 31, 15, 59, tzinfo=UTC), NOW, "csv")
+    ]
+
+
+def test_each_meter_and_day_of_a_file_is_marked_once_from_its_first_instant_to_its_last(tmp_path: Path) -> None:
+    """Whatever the order of the rows, and in however many blocks the file is read."""
+    starts = [datetime(2024, 2, 27, 23, tzinfo=UTC), datetime(2025, 12, 31, 16, tzinfo=UTC)]
+    lines = [
+        f"{meter},{start + timedelta(minutes=minute):%Y-%m-%dT%H:%M:%SZ},{minute}"
+        for meter in ("M1", "M2", "X9")
+        for start in starts
+        for minute in range(0, 3000, 61)
+    ]
+    random.Random(7).shuffle(lines)
+    path = tmp_path / "readings.csv"
+    path.write_text("\n".join(["meter_code,read_at,value", *lines, ""]))
+    source = ReadingsCsv(path, READINGS_TABLE, path.name, block_bytes=400)
+    with warehouse.connect("ingest", autocommit=True) as connection:
+        report = readings_landing.land_source(source, connection, "S1", "Asia/Shanghai", uuid.uuid4(), NOW)
+    source.close()
+    assert report.rows_landed == len(lines)
+    marked = rows(
+        "select site_code, meter_code, starts_at, ends_at, batch_id, cause from ops.dirty_meters order by 2, 3"
+    )
+    assert len(marked) == 3 * (4 + 3)
+    assert marked == rows(
+        "select site_code, meter_code, min(read_at), max(read_at), batch_id, '读数' from raw.readings"
+        " group by site_code, meter_code, batch_id, date_bin('1 day', read_at, 'epoch') order by 2, 3"
+    )
+
+
+def test_a_month_gets_statistics_when_a_file_brings_many_rows_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings_landing, "ROWS_FOR_STATISTICS", 3)
+    load(plant(tmp_path, readings_a=f"{READINGS}M1,2026-02-05 08:00,1\nM1,2026-02-06 08:00,1\n"))
+    assert rows(
+        "select reltuples from pg_class where relname in ('readings_202601', 'readings_202602') order by relname"
+    ) == [
+        (3,),
+        (-1,),
     ]
 
 
