@@ -40,7 +40,6 @@ class Extra(Enum):
     NOTICE = "ignored, and said so"
     ENTERPRISE = "those of the enterprise record are kept in one jsonb, others ignored, and said so"
     BESIDE = "those no column is declared for are kept in one jsonb beside the others"
-    KEEP = "the row is kept whole"
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,7 @@ class Table:
     @property
     def extra_target(self) -> str | None:
         """The jsonb in the database that holds undeclared columns, None where there is none."""
-        return {Extra.ENTERPRISE: "enterprise", Extra.BESIDE: "more", Extra.KEEP: "row"}.get(self.extra)
+        return {Extra.ENTERPRISE: "enterprise", Extra.BESIDE: "more"}.get(self.extra)
 
     @property
     def retirement(self) -> str | None:

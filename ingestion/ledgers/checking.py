@@ -169,8 +169,7 @@ def _make(draft: Draft, index: int, edit: Wish) -> None:
     _fill(draft, index, edit, row, dict.fromkeys((column.name for column in draft.table.columns), ""))
     numbered = draft.table.numbered
     if numbered is not None and row.values.get(numbered) is None:
-        first = next(iter(row.extra.values()), "") if draft.table.extra is Extra.KEEP else ""
-        row.values[numbered] = first or content_number(draft.table, row)
+        row.values[numbered] = content_number(row)
     call(draft.table, row)
 
 

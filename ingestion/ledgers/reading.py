@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from ingestion.declarations import Column, Extra, Table
+from ingestion.declarations import Column, Table
 from ingestion.ledgers import conditions, dependents, landing, records, state
 from ingestion.ledgers.conditions import Filter, Group, QueryError
 
@@ -88,9 +88,6 @@ def query(
     facts: dict[str, Any] = {"site": site, "limit": page_size, "offset": max(page - 1, 0) * page_size}
     facts["today"] = day or datetime.now(timezone).date()
     wanted: list[sql.Composable] = [sql.SQL("one.site_code = %(site)s")]
-    if declared.extra is Extra.KEEP:
-        facts["file"] = declared.name
-        wanted.append(sql.SQL("one.file = %(file)s"))
     is_retired = dependents.is_retired(declared, "one", sql.SQL("%(today)s::date"))
     if not include_retired:
         wanted.append(sql.SQL("not {}").format(is_retired))
@@ -166,8 +163,6 @@ def history(connection: Connection, site: str, table: str, key: Mapping[str, str
         target=target,
     )
     stored_key = {declared.column(name).stored: value for name, value in raw.items()} | {"site_code": site}
-    if declared.extra is Extra.KEEP:
-        stored_key["file"] = declared.name
     facts = {"site": site, "table": declared.target, "key": Jsonb(stored_key)}
     with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
         records.use_utc(connection)
@@ -189,28 +184,18 @@ def history(connection: Connection, site: str, table: str, key: Mapping[str, str
 
 
 def columns(connection: Connection, site: str, table: str) -> list[Column]:
-    """The ledger's columns, and those that rows have beside them; of rows kept whole what names them comes first."""
+    """The ledger's columns, and those that rows have beside them."""
     declared = records.ledger(table)
     if declared.extra_target is None:
         return list(declared.columns)
-    name = declared.column(declared.key[0]).stored
     statement = sql.SQL(
-        "select fields.key as name, bool_and(fields.value = one.{name}) as is_key "
-        "from ledger.{target} as one cross join jsonb_each_text(one.{extra}) as fields "
-        "where one.site_code = %(site)s {file} group by 1 order by 2 desc nulls last, 1"
-    ).format(
-        name=sql.Identifier(name),
-        target=sql.Identifier(declared.target),
-        extra=sql.Identifier(declared.extra_target),
-        file=sql.SQL("and one.file = %(file)s" if declared.extra is Extra.KEEP else ""),
-    )
+        "select distinct names.name from ledger.{target} as one "
+        "cross join jsonb_object_keys(one.{extra}) as names (name) where one.site_code = %(site)s order by 1"
+    ).format(target=sql.Identifier(declared.target), extra=sql.Identifier(declared.extra_target))
     with connection.transaction():
-        found = connection.execute(statement, {"site": site, "file": declared.name}).fetchall()
+        found = connection.execute(statement, {"site": site}).fetchall()
     known = {column.name for column in declared.columns}
-    beside = [Column(field) for field, _ in found if field not in known]
-    if declared.extra is not Extra.KEEP:
-        return [*declared.columns, *beside]
-    return [declared.columns[0], *beside, *declared.columns[1:]]
+    return [*declared.columns, *(Column(field) for (field,) in found if field not in known)]
 
 
 def org_of(connection: Connection, site: str, table: str, values: Mapping[str, str | None]) -> str | None:

@@ -20,7 +20,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from ingestion import values as cells
-from ingestion.declarations import Column, Extra, Kind, Table
+from ingestion.declarations import Column, Kind, Table
 from ingestion.ledgers.resources import BY_NAME
 
 Connection = psycopg.Connection[Any]
@@ -96,8 +96,7 @@ def shown_key(table: Table, raw: Mapping[str, str | None], timezone: ZoneInfo) -
 
 def key_columns(table: Table) -> list[str]:
     """Columns of the primary key in the database, without the site's."""
-    names = [table.column(name).stored for name in table.key if name != "site_code"]
-    return ["file", *names] if table.extra is Extra.KEEP else names
+    return [table.column(name).stored for name in table.key if name != "site_code"]
 
 
 def row_key(table: Table, alias: str = "one") -> sql.Composable:
@@ -159,8 +158,6 @@ def find(
         for name in table.key:
             if name != "site_code":
                 wanted[table.column(name).stored].append(key.get(name))
-        if table.extra is Extra.KEEP:
-            wanted["file"].append(table.name)
     source: sql.Composable
     if columns:
         records = sql.SQL("jsonb_populate_recordset(null::{}, {}::jsonb)").format(

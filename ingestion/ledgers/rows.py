@@ -96,7 +96,7 @@ def parse(table: Table, cells: Cells, file: str, timezone: ZoneInfo) -> Rows:
 
 def _extras(table: Table, header: list[str], unknown: list[str], rows: Rows) -> dict[str, int]:
     """Positions of the undeclared columns that are kept; notices for those that are not."""
-    if table.extra in (Extra.KEEP, Extra.BESIDE):
+    if table.extra is Extra.BESIDE:
         declared = set(table.match(header, rows.file)[0].values())
         return {title.strip(): place for place, title in enumerate(header) if title.strip() and place not in declared}
     kept: dict[str, int] = {}
@@ -190,18 +190,14 @@ def _premature(table: Table, values: Mapping[str, str | None]) -> list[tuple[str
 def number(rows: Rows) -> None:
     """Give rows without a number of their own one that is made of their content, so that a second load knows them.
 
-    Rows that are kept whole are known by their first column where that tells all of them apart. A row without a
-    name is called by its number.
+    A row without a name is called by its number.
     """
     name = rows.table.numbered
     if name is None:
         return
-    numberless = [row for row in rows.good if row.values[name] is None]
-    firsts = [next(iter(row.extra.values()), "") for row in numberless]
-    is_key = rows.table.extra is Extra.KEEP and all(firsts) and len(set(firsts)) == len(firsts)
-    for row, first in zip(numberless, firsts, strict=True):
-        row.values[name] = first if is_key else content_number(rows.table, row)
     for row in rows.good:
+        if row.values[name] is None:
+            row.values[name] = content_number(row)
         call(rows.table, row)
 
 
@@ -211,13 +207,12 @@ def call(table: Table, row: Row) -> None:
         row.values[table.named] = row.values[table.key[0]]
 
 
-def content_number(table: Table, row: Row) -> str:
+def content_number(row: Row) -> str:
     """What identifies a row that says nothing else of itself."""
     content: dict[str, str | None] = {name: cell or None for name, cell in row.extra.items()}
-    if table.extra is not Extra.KEEP:
-        content |= {name: value for name, value in row.values.items() if value is not None}
+    content |= {name: value for name, value in row.values.items() if value is not None}
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
-    return digest if table.extra is Extra.KEEP else f"ROW-{digest[:16]}"
+    return f"ROW-{digest[:16]}"
 
 
 def drop_repeats(rows: Rows) -> None:

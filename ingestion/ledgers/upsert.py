@@ -14,14 +14,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from ingestion.declarations import Extra
 from ingestion.ledgers import flows, upload_checks
 from ingestion.ledgers.rows import Row, Rows
 
 Connection = psycopg.Connection[Any]
 
 MERGED = ("enterprise", "more")
-"""Columns of jsonb that are merged; that of a row kept whole is replaced."""
+"""Columns of jsonb that are merged, not replaced."""
 
 
 def upsert(connection: Connection, rows: Rows, site: str, batch_id: int, now: datetime) -> None:
@@ -39,10 +38,6 @@ def upsert(connection: Connection, rows: Rows, site: str, batch_id: int, now: da
         changed.append(table.extra_target)
         for record, row in zip(records, rows.good, strict=True):
             record[table.extra_target] = {name: cell or None for name, cell in row.extra.items()}
-    if table.extra is Extra.KEEP:
-        key.insert(0, "file")
-        for record in records:
-            record["file"] = table.name
     _upsert(connection, table.target, ("site_code", *key), changed, records, batch_id, now, every)
 
 

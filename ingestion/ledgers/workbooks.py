@@ -236,7 +236,7 @@ def _at(row: list[str], place: int) -> str:
 
 def _beside(table: Table, titles: list[str], unknown: list[str], taken: set[int]) -> tuple[dict[str, int], list[str]]:
     """Columns that stand beside the declared ones, where the ledger has such; notices of those it has not."""
-    if table.extra in (Extra.KEEP, Extra.BESIDE):
+    if table.extra is Extra.BESIDE:
         return {title: place for place, title in enumerate(titles) if title and place not in taken}, []
     kept: dict[str, int] = {}
     notices: list[str] = []

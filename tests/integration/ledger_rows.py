@@ -45,7 +45,7 @@ def _row(
     if table.name == "alarm_rules":
         row["subject_kind"] = kind = chance.choice(list(SUBJECTS))
         row["subject_code"] = chance.choice(list(codes[SUBJECTS[kind][0]]))
-    if table.extra in (Extra.KEEP, Extra.BESIDE):
+    if table.extra is Extra.BESIDE:
         row |= {f"列{letter} %=": chance.choice(AWKWARD) for letter in "甲乙丙" if chance.random() < 0.8}
     if table.extra is Extra.ENTERPRISE:
         row |= {name: chance.choice(AWKWARD) for name in FIELDS if chance.random() < 0.5}
