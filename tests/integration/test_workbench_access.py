@@ -20,6 +20,7 @@ from tests.integration.workbench_visits import (
     ask,
     let_in,
     plant,
+    read,
     send,
     token,
     upload,
@@ -216,13 +217,13 @@ def test_who_has_a_unit_stays_within_it(name: str, user: str) -> None:
 
 def test_a_keeper_sees_only_rows_of_the_unit_and_below() -> None:
     with visiting("keeper") as client:
-        listed = client.get(address("meters/list")).text
+        listed = read(client, "meters/list")
         for code in ("M1", "M3", "M4"):
             assert f">{code}<" in listed.replace("\n", "").replace(" ", ""), code
         for code in ("M2", "M5"):
             assert code not in listed
-        assert "EQ2" not in client.get(address("equipment/list")).text
-        assert "M2" not in client.get(address("history/meters/as-of"), params={"day": "2026-02-02"}).text
+        assert "EQ2" not in read(client, "equipment/list")
+        assert "M2" not in read(client, "history/meters/as-of", day="2026-02-02")
 
 
 def test_a_keeper_keeps_the_persons_of_the_unit_and_their_trainings() -> None:

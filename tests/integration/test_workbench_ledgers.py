@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from ingestion.ledgers.resources import ALL
 from plugins.workbench import templating
-from tests.integration.workbench_visits import PREFIX, SITE, address, ask, let_in, plant, send, visiting
+from tests.integration.workbench_visits import PREFIX, SITE, address, ask, let_in, plant, read, send, visiting
 
 METER = {"meter_code": "M9", "name": "新表", "energy_code": "electricity", "reading_kind": "register", "unit": "kWh"}
 
@@ -124,8 +124,8 @@ def test_what_is_in_use_is_not_retired_and_what_is_retired_stays(client: TestCli
     assert ask("select status, status_since::text from ledger.meters where meter_code = 'M5'") == [
         ("stopped", "2026-02-01")
     ]
-    assert "M5" not in client.get(address("meters/list")).text
-    assert "M5" in client.get(address("meters/list"), params={"retired": "1"}).text
+    assert "M5" not in read(client, "meters/list")
+    assert "M5" in read(client, "meters/list", retired="1")
 
 
 def test_lists_are_searched_filtered_sorted_and_paged(client: TestClient) -> None:
