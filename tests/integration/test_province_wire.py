@@ -86,7 +86,7 @@ def cut_off(handler: BaseHTTPRequestHandler, head: bytes) -> None:
 
 def silence(handler: BaseHTTPRequestHandler) -> None:
     """Say nothing until the client has given up."""
-    handler.connection.settimeout(120)
+    handler.connection.settimeout(5)
     handler.connection.recv(1)
 
 
@@ -138,7 +138,7 @@ def test_a_hostile_answer_is_one_exchange_and_harms_nothing(deed: str, platform:
         nhjc04.log.clear()
         started = time.monotonic()
         assert ask().outcome is outcome
-        assert time.monotonic() - started < 60, "it waits without end"
+        assert time.monotonic() - started < 4
         assert len(nhjc04.log) == 1
         assert nhjc04.log[0].outcome == {Outcome.MOVED: "refused", Outcome.BLOCKED: "blocked"}.get(outcome, "unknown")
         assert nhjc04.log[0].reason

@@ -54,7 +54,7 @@ def test_a_hanging_answer_ends_when_the_client_gives_up(sandbox: Sandbox, device
     with pytest.raises(requests.exceptions.ReadTimeout):
         device.session.post(device.told["centerDataURL"], json={}, timeout=0.2)
     assert post(device).status_code == 200, "others are served meanwhile"
-    assert time.monotonic() - started < 60, "it waits out the fault's 600 s"
+    assert time.monotonic() - started < 10
 
 
 def test_the_body_ends_early_or_comes_slowly(sandbox: Sandbox, device: Nhjc04) -> None:
