@@ -211,10 +211,13 @@ def replace_rejected(connection: Connection, batch: Batch, batch_id: int, reject
     return True
 
 
-def copy(connection: Connection, table: str, columns: Sequence[str], chunks: Any) -> None:
-    """COPY CSV lines (bytes or buffers) into a table."""
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
+def copy(connection: Connection, table: str, columns: Sequence[str], chunks: Any, *, is_new: bool = False) -> None:
+    """COPY CSV lines (bytes or buffers) into a table; ``is_new``: made in this transaction, so nobody sees it yet."""
+    statement = sql.SQL("copy {} ({}) from stdin (format csv{})").format(
+        sql.Identifier(*table.split(".")),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        # Rows need no vacuum later.
+        sql.SQL(", freeze" if is_new else ""),
     )
     with connection.cursor().copy(statement) as target:
         for chunk in chunks:

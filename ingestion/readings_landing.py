@@ -1,15 +1,15 @@
 """A readings file into raw.readings: read to its end and checked, then copied in one transaction.
 
-The file is parsed into a temporary file of COPY lines first. So the months it touches are known
-before the transaction (making a partition locks the table for all), the transaction is short, and
-what turns out to be broken in its last block has not touched the warehouse.
+The file is parsed into a temporary file of COPY lines first. So the months it touches are known before the
+transaction, the transaction is short, and what turns out to be broken in its last block has not touched the
+warehouse. Months that are missing are made before it (whoever makes one holds up other makers until the end), save
+those that the file brings much of: these are filled in it, and attached with their rows (decision 0016).
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter, deque
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,14 +26,15 @@ from ingestion import rejections as quarantine
 from ingestion.batches import Batch, BatchReport
 from ingestion.package import PackageFile, ReadingsSource
 from ingestion.readings import COPY_COLUMNS, READINGS, Parsed
+from ingestion.readings_spool import LineSpool, read_through
 
 THREADS = 2
 """Blocks in work at once; Arrow and numpy release the interpreter for most of it."""
 
-ROWS_FOR_STATISTICS = 50_000
-"""So many rows of a month are read by the gate and the build at once, sooner than autovacuum would look at them."""
+LARGE_ROWS = 50_000
+"""So many rows of a month are read by the gate and the build at once, sooner than autovacuum would look at them; and a
+month that is not there yet is worth a table that is filled before it is attached."""
 
-COPY_BYTES = 1 << 20
 SPOOL_BYTES = 32 << 20
 """Small files never touch the disk."""
 
@@ -44,7 +45,7 @@ Connection = psycopg.Connection[Any]
 class _Spool:
     """What a file became: COPY lines for both tables, and what the batch record says of them."""
 
-    lines: IO[bytes]
+    lines: LineSpool
     refused: IO[bytes]
     landed: int = 0
     rejected: int = 0
@@ -79,7 +80,7 @@ def land_source(
         tempfile.SpooledTemporaryFile(SPOOL_BYTES) as lines,
         tempfile.SpooledTemporaryFile(SPOOL_BYTES) as refused,
     ):
-        spool = _Spool(lines, refused)
+        spool = _Spool(LineSpool(lines), refused)
         _parse(source, positions, ZoneInfo(timezone), site, batch_id, now, spool, _edge(connection))
         source.check_unchanged()
         batch = Batch(
@@ -96,13 +97,14 @@ def land_source(
             first_read_at=_instant(spool.first),
             last_read_at=_instant(spool.last),
         )
-        for month in sorted(spool.months):
+        large = [month for month, rows in _rows_by_month(spool.days).items() if rows >= LARGE_ROWS]
+        whole = spool.lines.months.intersection(large)
+        for month in sorted(spool.months - whole):
             connection.execute("select raw.ensure_readings_month(%s)", [month])
-        report = _copy(connection, batch, batch_id, spool, notices)
+        report = _copy(connection, batch, batch_id, spool, whole, notices)
         if not report.is_repeat:
-            for month, rows in _rows_by_month(spool.days).items():
-                if rows >= ROWS_FOR_STATISTICS:
-                    connection.execute("select ops.analyze_table('raw', %s)", [f"readings_{month}"])
+            for month in sorted(large):
+                connection.execute("select ops.analyze_table('raw', %s)", [_table(month)])
         return report
 
 
@@ -128,8 +130,7 @@ def _parse(
 
 
 def _take(parsed: Parsed, file: str, site: str, batch_id: int, now: datetime, spool: _Spool) -> None:
-    for lines in parsed.lines:
-        spool.lines.write(lines)
+    spool.lines.add(parsed.lines, parsed.runs, parsed.landed)
     if parsed.rejections:
         spool.refused.write(quarantine.copy_lines(parsed.rejections, site, batch_id, file, now.isoformat()))
     spool.landed += parsed.landed
@@ -142,7 +143,10 @@ def _take(parsed: Parsed, file: str, site: str, batch_id: int, now: datetime, sp
         spool.last = parsed.last if spool.last is None else max(spool.last, parsed.last)
 
 
-def _copy(connection: Connection, batch: Batch, batch_id: int, spool: _Spool, notices: list[str]) -> BatchReport:
+def _copy(
+    connection: Connection, batch: Batch, batch_id: int, spool: _Spool, whole: set[str], notices: list[str]
+) -> BatchReport:
+    """``whole`` are months that may have no table yet; all others have one."""
     with connection.transaction():
         # Two loads of one file at the same time: the second waits, then finds it landed.
         connection.execute(
@@ -154,11 +158,31 @@ def _copy(connection: Connection, batch: Batch, batch_id: int, spool: _Spool, no
             return same
         batches.insert(connection, batch, batch_id)
         if spool.landed:
-            batches.copy(connection, "raw.readings", COPY_COLUMNS, _chunks(spool.lines))
+            _copy_lines(connection, spool.lines, whole)
             mark_days(connection, batch.site_code, batch_id, readings.merged_days(spool.days))
         if spool.rejected:
-            batches.copy(connection, "quarantine.rejected_at_landing", quarantine.COPY_COLUMNS, _chunks(spool.refused))
+            refused = read_through(spool.refused)
+            batches.copy(connection, "quarantine.rejected_at_landing", quarantine.COPY_COLUMNS, refused)
     return batch.report(batch_id, notices=notices)
+
+
+def _copy_lines(connection: Connection, lines: LineSpool, whole: set[str]) -> None:
+    new = [month for month in sorted(whole) if _begin(connection, month)]
+    for month in new:
+        batches.copy(connection, f"raw.{_table(month)}", COPY_COLUMNS, lines.month(month), is_new=True)
+    batches.copy(connection, "raw.readings", COPY_COLUMNS, lines.chunks(without=new))
+    for month in new:
+        connection.execute("select raw.attach_readings_month(%s)", [month])
+
+
+def _begin(connection: Connection, month: str) -> bool:
+    row = connection.execute("select raw.begin_readings_month(%s)", [month]).fetchone()
+    return bool(row and row[0])
+
+
+def _table(month: str) -> str:
+    """The table of a month, of which ``month`` is the first day (raw.begin_readings_month)."""
+    return f"readings_{month[:4]}{month[5:7]}"
 
 
 def mark_days(connection: Connection, site: str, batch_id: int, days: pa.Table) -> None:
@@ -180,19 +204,13 @@ def mark_days(connection: Connection, site: str, batch_id: int, days: pa.Table) 
 
 
 def _rows_by_month(days: list[pa.Table]) -> dict[str, int]:
-    """How many rows of a file go into each month (UTC, as partitions are named: 202601)."""
+    """How many rows of a file go into each month (UTC, its first day)."""
     found: Counter[str] = Counter()
     for block in days:
         months = block["day"].to_numpy().astype("datetime64[D]").astype("datetime64[M]").astype(str)
         for month, rows in zip(months, block["readings"].to_numpy(), strict=True):
-            found[month.replace("-", "")] += int(rows)
+            found[f"{month}-01"] += int(rows)
     return found
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
-    stream.seek(0)
-    while chunk := stream.read(COPY_BYTES):
-        yield chunk
 
 
 def _edge(connection: Connection) -> int | None:

@@ -22,6 +22,7 @@ from ingestion import batches, dropfolder, landing, readings_landing, warehouse
 from ingestion.landing import BatchReport
 from ingestion.package import open_package
 from ingestion.readings import READINGS as READINGS_TABLE
+from ingestion.readings_spool import LineSpool
 from ingestion.sources.csv import ReadingsCsv
 from tests.integration.landing_plant import LATER, LEDGERS, NOW, READINGS, everything, load, rejected, rows, write
 from tests.unit.readings_files import FIXTURES
@@ -82,7 +83,7 @@ def test_each_meter_and_day_of_a_file_is_marked_once_from_its_first_instant_to_i
 def test_a_month_gets_statistics_when_a_file_brings_many_rows_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readings_landing, "ROWS_FOR_STATISTICS", 3)
+    monkeypatch.setattr(readings_landing, "LARGE_ROWS", 3)
     load(plant(tmp_path, readings_a=f"{READINGS}M1,2026-02-05 08:00,1\nM1,2026-02-06 08:00,1\n"))
     assert rows(
         "select reltuples from pg_class where relname in ('readings_202601', 'readings_202602') order by relname"
@@ -167,13 +168,14 @@ def test_a_failure_in_the_middle_of_copy_leaves_nothing(tmp_path: Path, monkeypa
     load(write(tmp_path / "ledgers", LEDGERS))
     before = everything()
 
-    def broken(stream: Any) -> Iterator[bytes]:
-        stream.seek(0)
-        yield stream.read(20)
+    whole = LineSpool.chunks
+
+    def broken(spool: LineSpool, **_: object) -> Iterator[bytes]:
+        yield next(whole(spool))[:20]
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(readings_landing, "_chunks", broken)
+        patch.setattr(LineSpool, "chunks", broken)
         with pytest.raises(RuntimeError, match="power cut"):
             load(folder)
     assert everything() == before
@@ -250,16 +252,16 @@ def test_a_failure_of_one_that_lands_beside_others_is_told_and_leaves_whole_file
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = months(tmp_path)
-    whole = readings_landing._chunks
+    whole = LineSpool.chunks
     calls = itertools.count(1)
 
-    def fourth_breaks(stream: Any) -> Iterator[bytes]:
+    def fourth_breaks(spool: LineSpool, **_: object) -> Iterator[bytes]:
         if next(calls) == 4:
             raise ConnectionError("the network is gone")
-        return whole(stream)
+        return whole(spool)
 
     with monkeypatch.context() as patch:
-        patch.setattr(readings_landing, "_chunks", fourth_breaks)
+        patch.setattr(LineSpool, "chunks", fourth_breaks)
         with pytest.raises(ConnectionError, match="the network is gone"):
             land_side_by_side(folder, 2)
     assert set(rows("select count(*) from raw.readings group by batch_id")) == {(3,)}

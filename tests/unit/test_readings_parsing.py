@@ -168,9 +168,11 @@ def test_a_block_is_copied_meter_by_meter_and_loses_no_line(tmp_path: Path) -> N
     source.close()
     copied = [line.split(",") for chunk in parsed.lines for line in bytes(chunk).decode().splitlines()]
     assert [(row[0], row[1][11:13], row[5]) for row in copied] == [
-        ("M-2", "00", "5"), ("M-2", "01", "2"), ("M-2", "02", "8"),
         ("M-1", "00", "6"), ("M-1", "01", "3"), ("M-1", "02", "9"),
+        ("M-2", "00", "5"), ("M-2", "01", "2"), ("M-2", "02", "8"),
     ]  # fmt: skip
+    half = len(b"".join(bytes(chunk) for chunk in parsed.lines)) // 2
+    assert parsed.runs == [("2026-01-01", "M-1", half), ("2026-01-01", "M-2", half)]
     assert sorted(one.line or 0 for one in parsed.rejections) == [4, 7, 10]
 
 
