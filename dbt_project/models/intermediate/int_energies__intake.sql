@@ -76,8 +76,8 @@ metered as (
 documents as (
     select
         documents.*,
-        documents.quantity * coefficients.kgce_per_unit / 1000 as tce_equivalent,
-        documents.quantity * coefficients.kgce_per_unit_equal / 1000 as tce_equal,
+        {{ tce('documents.quantity', 'coefficients.kgce_per_unit') }} as tce_equivalent,
+        {{ tce('documents.quantity', 'coefficients.kgce_per_unit_equal') }} as tce_equal,
         {{ tce_reason('true', 'coefficients.kgce_per_unit', '当量') }} as tce_equivalent_reason,
         {{ tce_reason('true', 'coefficients.kgce_per_unit_equal', '等价') }} as tce_equal_reason
     from {{ ref('int_erp__documents') }} as documents
@@ -200,11 +200,11 @@ joined as (
         taken.tce_equal_reason,
         stocks.stock_reason,
         stocks.stock_draw_quantity,
-        stocks.stock_draw_quantity * stocks.kgce_per_unit / 1000 as stock_draw_tce_equivalent,
-        stocks.stock_draw_quantity * stocks.kgce_per_unit_equal / 1000 as stock_draw_tce_equal,
+        {{ tce('stocks.stock_draw_quantity', 'stocks.kgce_per_unit') }} as stock_draw_tce_equivalent,
+        {{ tce('stocks.stock_draw_quantity', 'stocks.kgce_per_unit_equal') }} as stock_draw_tce_equal,
         stocks.stock_adjustment_quantity,
-        stocks.stock_adjustment_quantity * stocks.kgce_per_unit / 1000 as stock_adjustment_tce_equivalent,
-        stocks.stock_adjustment_quantity * stocks.kgce_per_unit_equal / 1000 as stock_adjustment_tce_equal
+        {{ tce('stocks.stock_adjustment_quantity', 'stocks.kgce_per_unit') }} as stock_adjustment_tce_equivalent,
+        {{ tce('stocks.stock_adjustment_quantity', 'stocks.kgce_per_unit_equal') }} as stock_adjustment_tce_equal
     from taken
     full outer join stocks
         on

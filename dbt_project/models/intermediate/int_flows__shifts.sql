@@ -87,18 +87,26 @@ from occurrences
 cross join lateral (
     select
         shared.site_code,
-        shared.energy_code,
+        max(shared.energy_code) as energy_code,
         {{ energy_sums('share') }},
         {{ energy_sum_reasons() }},
         sum(case when quantity is not null then coverage * share else 0 end) as covered_hours
     from (
         select
             hours.*,
-            extract(
-                epoch from
-                least(hours.hour_start_local + interval '1 hour', occurrences.ends_local)
-                - greatest(hours.hour_start_local, occurrences.starts_local)
-            ) / 3600 as share
+            -- It is asked for once for each sum, and nearly all hours are whole.
+            case
+                when
+                    hours.hour_start_local >= occurrences.starts_local
+                    and hours.hour_start_local + interval '1 hour' <= occurrences.ends_local
+                    then 1
+                else
+                    extract(
+                        epoch from
+                        least(hours.hour_start_local + interval '1 hour', occurrences.ends_local)
+                        - greatest(hours.hour_start_local, occurrences.starts_local)
+                    ) / 3600
+            end as share
         from {{ ref('fct_energy_hourly') }} as hours
         where
             hours.site_code = occurrences.site_code
@@ -111,5 +119,5 @@ cross join lateral (
             and hours.hour_start_local < occurrences.ends_local
     ) as shared
     where shared.site_code = occurrences.site_code
-    group by shared.site_code, shared.energy_code
+    group by shared.site_code
 ) as summed

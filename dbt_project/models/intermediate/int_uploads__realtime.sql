@@ -126,10 +126,11 @@ quarters as (
                 when items.measure = 'quantity' or items.quantity = 0 then items.quantity
                 else (
                     select
-                        items.quantity * case
-                            when items.measure = 'tce_equal' then coefficients.kgce_per_unit_equal
-                            else coefficients.kgce_per_unit
-                        end / 1000
+                        case
+                            when items.measure = 'tce_equal'
+                                then {{ tce('items.quantity', 'coefficients.kgce_per_unit_equal') }}
+                            else {{ tce('items.quantity', 'coefficients.kgce_per_unit') }}
+                        end
                     from {{ ref('int_energies__coefficients') }} as coefficients
                     where
                         coefficients.site_code = items.site_code

@@ -14,42 +14,48 @@
             and built.stat_date >= windows.first_date
             and built.stat_date < windows.after_date",
 ) }}
-with hours as (
+-- Flow by flow, so that nothing is sorted (decision 0009).
+with flows as (
     select
-        hours.*,
+        windows.site_code,
+        windows.flow_code,
         windows.timezone,
         windows.day_start,
+        windows.days_start_at,
+        windows.days_end_at,
         definitions.meter_codes
     from {{ ref('int_flows__windows') }} as windows
     inner join {{ ref('int_flows__definitions') }} as definitions
         on windows.site_code = definitions.site_code and windows.flow_code = definitions.flow_code
-    inner join {{ ref('fct_energy_hourly') }} as hours
-        on
-            windows.site_code = hours.site_code
-            and windows.flow_code = hours.flow_code
-            and windows.days_start_at <= hours.hour_start
-            and windows.days_end_at > hours.hour_start
     where windows.worker = {{ worker() }}
 ),
 
 sums as (
     select
-        site_code,
-        flow_code,
-        energy_code,
-        stat_date,
-        timezone,
-        day_start,
-        meter_codes,
-        {{ energy_sums() }},
-        {{ energy_sum_reasons() }},
-        {{ union_of_arrays('missing_meters') }} as missing_meters,
-        -- An hour without a figure rests on nothing here, whatever its meters measured.
-        sum(case when quantity is not null then coverage else 0 end) as covered_hours,
-        count(*) as hour_count,
-        {{ hours_between('stat_date', 'stat_date + 1') }} as period_hours
-    from hours
-    group by site_code, flow_code, energy_code, stat_date, timezone, day_start, meter_codes
+        flows.flow_code,
+        flows.meter_codes,
+        days.*,
+        {{ hours_between('days.stat_date', 'days.stat_date + 1') }} as period_hours
+    from flows
+    cross join lateral (
+        select
+            hours.site_code,
+            hours.energy_code,
+            hours.stat_date,
+            {{ energy_sums() }},
+            {{ energy_sum_reasons() }},
+            {{ union_of_arrays('missing_meters') }} as missing_meters,
+            -- An hour without a figure rests on nothing here, whatever its meters measured.
+            sum(case when hours.quantity is not null then hours.coverage else 0 end) as covered_hours,
+            count(*) as hour_count
+        from {{ ref('fct_energy_hourly') }} as hours
+        where
+            hours.site_code = flows.site_code
+            and hours.flow_code = flows.flow_code
+            and hours.hour_start >= flows.days_start_at
+            and hours.hour_start < flows.days_end_at
+        group by hours.site_code, hours.energy_code, hours.stat_date
+    ) as days
 )
 
 select

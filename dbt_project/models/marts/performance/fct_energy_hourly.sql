@@ -36,6 +36,7 @@ summed as (
     select
         flows.*,
         hours.hour_start,
+        hours.hour_start_local,
         hours.quantity,
         hours.estimated_quantity,
         hours.coverage_sum,
@@ -47,6 +48,8 @@ summed as (
         select
             known.site_code,
             known.hour_start,
+            -- Here, and worked out once: further out it would be for each of its uses.
+            known.hour_start at time zone flows.timezone as hour_start_local,
             sum(terms.coefficient * known.quantity) as quantity,
             sum(terms.coefficient * known.estimated_quantity) as estimated_quantity,
             sum(known.coverage) as coverage_sum,
@@ -74,7 +77,7 @@ judged as (
         summed.flow_code,
         summed.energy_code,
         summed.hour_start,
-        summed.hour_start at time zone summed.timezone as hour_start_local,
+        summed.hour_start_local,
         summed.day_start,
         summed.known_negative_count = summed.negative_count as is_computable,
         summed.quantity,
@@ -105,10 +108,8 @@ select
     {{ tce_reason('judged.is_computable', 'coefficients.kgce_per_unit_equal', '等价') }} as tce_equal_reason,
     judged.missing_meters,
     case when judged.is_computable then judged.quantity end as quantity,
-    case when judged.is_computable then judged.quantity * coefficients.kgce_per_unit / 1000 end
-    as tce_equivalent,
-    case when judged.is_computable then judged.quantity * coefficients.kgce_per_unit_equal / 1000 end
-    as tce_equal,
+    case when judged.is_computable then {{ tce('judged.quantity', 'coefficients.kgce_per_unit') }} end as tce_equivalent,
+    case when judged.is_computable then {{ tce('judged.quantity', 'coefficients.kgce_per_unit_equal') }} end as tce_equal,
     judged.coverage,
     case when judged.is_computable then judged.estimated_quantity end as estimated_quantity,
     (judged.hour_start_local - judged.day_start)::date as stat_date,
