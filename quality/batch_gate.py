@@ -88,7 +88,7 @@ def _assets(batches: Sequence[dict[str, Any]]) -> list[Asset]:
 
     assets = [
         asset("batches", all_batches, ("ledger", "erp", "readings"), is_hashing=True),
-        asset("batch_meters", batch_meters, ("readings",)),
+        asset("batch_meters", batch_meters, ("readings",), is_hashing=True),
         asset("batch_months", batch_months, ("erp",)),
     ]
     return [one for one in assets if one is not None]

@@ -3,11 +3,18 @@
 with changed as materialized (
     select
         site_code,
-        code as flow_code,
-        unnest(range_agg(daterange(starts_on, ends_on))) as days
-    from ops.unjudged
-    where kind = 'flow'
-    group by site_code, code
+        flow_code,
+        lower(days) as first_date,
+        upper(days) as after_date
+    from (
+        select
+            site_code,
+            code as flow_code,
+            unnest(range_agg(daterange(starts_on, ends_on))) as days
+        from ops.unjudged
+        where kind = 'flow'
+        group by site_code, code
+    ) as stretches
 ),
 
 -- Flow by flow: a join of all of them reads whatever history there is of each (5 s after a year, for one day).
@@ -24,10 +31,11 @@ changed_sums as (
         where
             found.site_code = changed.site_code
             and found.flow_code = changed.flow_code
-            and found.stat_date <@ changed.days
+            and found.stat_date >= changed.first_date
+            and found.stat_date < changed.after_date
             -- A site's day is within a day of the calendar's: for the index.
-            and found.hour_start >= lower(changed.days) - 2
-            and found.hour_start < upper(changed.days) + 2
+            and found.hour_start >= changed.first_date - 2
+            and found.hour_start < changed.after_date + 2
     ) as hours
     cross join lateral (
         select sum(found.quantity) as quantity
@@ -35,13 +43,28 @@ changed_sums as (
         where
             found.site_code = changed.site_code
             and found.flow_code = changed.flow_code
-            and found.stat_date >= lower(changed.days)
-            and found.stat_date < upper(changed.days)
+            and found.stat_date >= changed.first_date
+            and found.stat_date < changed.after_date
     ) as days
     group by changed.site_code, changed.flow_code
 ),
 
--- The months that are there, and those that should be: a day belongs to one.
+-- The months that are there, and those that should be: a day belongs to one. (Most flows changed on the same days.)
+expected_months as materialized (
+    select distinct
+        stretches.site_code,
+        stretches.first_date,
+        stretches.after_date,
+        calendar.first_date as period_start
+    from (select distinct site_code, first_date, after_date from changed) as stretches
+    inner join intermediate.int_sites__calendar as calendar
+        on
+            stretches.site_code = calendar.site_code
+            and calendar.period_type = 'month'
+            and calendar.stat_date >= stretches.first_date
+            and calendar.stat_date < stretches.after_date
+),
+
 touched_months as (
     select
         changed.site_code,
@@ -52,20 +75,19 @@ touched_months as (
         on
             changed.site_code = months.site_code
             and changed.flow_code = months.flow_code
-            and months.period_start < upper(changed.days)
-            and months.period_start > lower(changed.days) - 31
+            and months.period_start < changed.after_date
+            and months.period_start > changed.first_date - 31
     union
     select
         changed.site_code,
         changed.flow_code,
-        calendar.first_date as period_start
+        expected_months.period_start
     from changed
-    inner join intermediate.int_sites__calendar as calendar
+    inner join expected_months
         on
-            changed.site_code = calendar.site_code
-            and calendar.period_type = 'month'
-            and calendar.stat_date >= lower(changed.days)
-            and calendar.stat_date < upper(changed.days)
+            changed.site_code = expected_months.site_code
+            and changed.first_date = expected_months.first_date
+            and changed.after_date = expected_months.after_date
 ),
 
 months as (
