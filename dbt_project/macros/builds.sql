@@ -20,25 +20,34 @@
 
 {#- Marks that this build takes. A backlog beyond what fits into memory is taken some months at a time, oldest first;
     the caller runs again until none is left. Marks of one code overlap (its readings, its ledger, each meter of a
-    sum), so no code counts for more days than lie between its first mark and its last. A mark without a beginning
-    covers one month of data at most (longer ones were split) and goes with the first slice. -#}
+    sum), so no code counts for more days than lie between the first month it is marked in and the last. A mark that
+    reaches far out of a month covers one month of data at most (longer ones were split), the one at its end or, where
+    it has none, at its beginning; it goes with the slice that it begins in. -#}
 {% macro take_marks(table, code, condition='true') -%}
     with open_marks as (
-        select *
+        select
+            *,
+            case
+                when ends_at < '{{ var("last_day") }}' then greatest(starts_at, ends_at - interval '31 days')
+                else starts_at
+            end as data_from
         from {{ table }} as marks
         where not is_taken and {{ is_mine(code) }} and {{ condition }}
     ),
 
     by_code as (
         select
-            least(
-                sum(least(extract(epoch from ends_at - starts_at) / 86400, 31)),
-                extract(epoch from max(ends_at) - min(starts_at)) / 86400
-            ) as mark_days,
-            min(starts_at) filter (where starts_at > '{{ var("first_day") }}') as first_at,
-            max(starts_at) filter (where starts_at > '{{ var("first_day") }}') as last_at
-        from open_marks
-        group by site_code, {{ code }}
+            first_at,
+            last_at,
+            least(days, coalesce(extract(epoch from last_at - first_at) / 86400, 0) + 31) as mark_days
+        from (
+            select
+                sum(least(extract(epoch from ends_at - starts_at) / 86400, 31)) as days,
+                min(data_from) filter (where data_from > '{{ var("first_day") }}') as first_at,
+                max(data_from) filter (where data_from > '{{ var("first_day") }}') as last_at
+            from open_marks
+            group by site_code, {{ code }}
+        ) as summed
     ),
 
     -- Worked out once, whatever the planner believes of a table that was empty a moment ago.

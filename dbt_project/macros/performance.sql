@@ -58,8 +58,13 @@ where windows.period_type = '{{ period_type }}' and {{ condition }}
 {%- endfor %}
 {%- endmacro %}
 
-{#- The performance rows that are computed anew go first. -#}
-{% macro delete_performance() -%}
+{#- Whether this process computes a sum of flows: one goes with all of its periods. -#}
+{% macro is_my_sum(relation, keys) -%}
+    {{ is_mine("concat_ws('/', " ~ relation ~ '.' ~ (['energy_code'] + keys) | join(', ' ~ relation ~ '.') ~ ')') }}
+{%- endmacro %}
+
+{#- The performance rows that are computed anew go first: all, or of the sums over `keys` those of this process. -#}
+{% macro delete_performance(keys=none) -%}
     delete from {{ this }} as built
     using {{ ref('int_energies__windows') }} as windows
     where
@@ -68,13 +73,16 @@ where windows.period_type = '{{ period_type }}' and {{ condition }}
         and built.energy_code = windows.energy_code
         and built.period_start >= windows.starts_local
         and built.period_start < windows.ends_local
+        {%- if keys %}
+        and {{ is_my_sum('built', keys) }}
+        {%- endif %}
 {%- endmacro %}
 
 {#- The sums of the flows' figures over some of their columns, per period (contract §3, by level and by item).
     Coverage is the mean over the group's metered flows, 0 for one without a figure. -#}
 {% macro performance_by(keys, flow_count) -%}
 with flows as (
-    {{ flows_in_windows(keys + [flow_count]) }}
+    {{ flows_in_windows(keys + [flow_count], is_my_sum('windows', keys)) }}
 ),
 
 sums as (

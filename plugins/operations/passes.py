@@ -5,7 +5,7 @@ computes what they cover. dbt is loaded and the project read once for all passes
 log; the exit code is 0 when no mark is left.
 
 A statement of PostgreSQL that writes uses one core. So a large backlog is worked off by several of these
-processes, each with its share of the meters, then of the flows; what is left for sums of energies, one does.
+processes, each with its share of the meters, then of the flows, then of their sums; what lies between, one does.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ WORKING = (*FILLING, "config.materialized:fact")
 LEAN = ("--no-use-colors", "--no-write-json")
 """dbt writes the whole project down after each command, half a second that nobody reads; of a run only failures are."""
 
-STAGES = ("ledgers", "meters", "flows", "energies")
+STAGES = ("ledgers", "meters", "flows", "energies", "performance", "totals")
 """Tags of the facts, in their order: each stage reads what the one before has written."""
-SHARED_STAGES = ("meters", "flows")
+SHARED_STAGES = ("meters", "flows", "performance")
 
 LARGE_METER_DAYS = 5000
 """A backlog from which a second process is worth its three seconds of starting: half a million readings."""

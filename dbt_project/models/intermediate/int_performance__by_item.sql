@@ -1,8 +1,8 @@
 {{ config(
     materialized='fact',
-    tags='energies',
+    tags='performance',
     indexes=[{'columns': ['site_code', 'period_type', 'period_start', 'energy_code']}],
-    pre_hook="{{ delete_performance() }}",
+    pre_hook="{{ delete_performance(['item']) }}",
     settings={'enable_memoize': 'off'},
 ) }}
 -- One row per period, energy and item.

@@ -1,8 +1,8 @@
 {{ config(
     materialized='fact',
-    tags='energies',
+    tags='performance',
     indexes=[{'columns': ['site_code', 'period_type', 'energy_code', 'level', 'period_start', 'org_code']}],
-    pre_hook="{{ delete_performance() }}",
+    pre_hook="{{ delete_performance(['level', 'org_code', 'equipment_code']) }}",
     settings={'enable_memoize': 'off'},
 ) }}
 -- One row per period, energy, level, organisation and equipment. Charts are of one energy and level: a year of its hours by

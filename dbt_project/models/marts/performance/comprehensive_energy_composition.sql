@@ -1,6 +1,6 @@
 {{ config(
     materialized='fact',
-    tags='energies',
+    tags='totals',
     indexes=[{'columns': ['site_code', 'period_type', 'period_start']}],
     pre_hook="delete from {{ this }}",
 ) }}
