@@ -44,6 +44,7 @@ def faults(sql: str) -> list[str]:
         *_selects(tree),
         *_deletes(tree),
         *_set_operations(tree),
+        *_limits(tree),
     ]
     return [" ".join(fault.split())[:200] for fault in found]
 
@@ -115,6 +116,13 @@ def _set_operations(tree: BaseSegment) -> Iterator[str]:
             assert clause is not None
             if not _names_key(clause) and next(clause.recursive_crawl("wildcard_expression"), None) is None:
                 yield f"a set operation without {KEY}: {clause.raw}"
+
+
+def _limits(tree: BaseSegment) -> Iterator[str]:
+    """A shard does not know which rows the others would have kept. (`limit 0` asks for columns.)"""
+    for limit in tree.recursive_crawl("limit_clause", "offset_clause"):
+        if limit.raw.lower().split() != ["limit", "0"]:
+            yield f"a limit: {limit.raw}"
 
 
 def _has_rows(segment: BaseSegment) -> bool:

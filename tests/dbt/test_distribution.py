@@ -112,7 +112,7 @@ from sums
 inner join t on t.site_code = sums.site_code and sums.a between t.a and t.b
 cross join lateral unnest(t.codes) as codes (code)
 cross join (values (1), (2)) as v (n)
-cross join lateral (select u.a from u where u.site_code = sums.site_code limit 1) as nearest
+cross join lateral (select u.a from u where u.site_code = sums.site_code) as nearest
 where not exists (select 1 from w where w.site_code = sums.site_code and w.a = sums.a)
 group by sums.site_code, sums.a
 """
@@ -135,6 +135,8 @@ def test_a_good_statement_has_no_fault() -> None:
         ("from sums\n", "from sums, t\n", "join"),
         ("u.site_code = sums.site_code", "u.a = sums.a", "correlated"),
         ("w.site_code = sums.site_code and", "", "correlated"),
+        ("sums.site_code) as nearest", "sums.site_code limit 1) as nearest", "limit"),
+        ("sums.site_code) as nearest", "sums.site_code offset 0) as nearest", "limit"),
         ("group by sums.site_code, sums.a", "group by sums.a", "group"),
         ("group by sums.site_code, sums.a", "", "group"),
         ("distinct on (sums.site_code, sums.a)", "distinct on (sums.a)", "distinct"),

@@ -32,22 +32,33 @@ select
             )
     end as findings,
     to_timestamp(hours.hour_number * 3600) as hour_start
-from {{ ref('int_meters__windows') }} as windows
-cross join lateral (
+from {{ ref('int_meters__steady') }} as windows
+left join lateral (
     select
-        pieces.site_code,
         pieces.unit_number as hour_number,
-        sum(pieces.quantity) as quantity,
-        sum(pieces.piece_us) filter (where pieces.is_measured and pieces.finding is null) as measured_us,
-        sum(pieces.quantity) filter (where not pieces.is_measured) as estimated_quantity,
+        {{ sums_of_pieces() }},
         jsonb_agg(
             jsonb_build_object(
                 'kind', pieces.finding, 'at_us', pieces.ends_us, 'from_value', pieces.from_value, 'value', pieces.value
             )
         ) filter (where pieces.finding is not null) as findings
     from {{ pieces_of_spans(hour_us) }} as pieces
-    where pieces.site_code = windows.site_code and pieces.window_number = windows.window_number
+    where
+        windows.is_steady is not true
+        and pieces.site_code = windows.site_code
+        and pieces.window_number = windows.window_number
     group by pieces.site_code, pieces.unit_number
+) as found on true
+left join lateral unnest(
+    windows.steady_hour_number, windows.steady_quantity, windows.steady_measured_us, windows.steady_estimated_quantity
+) as known (hour_number, quantity, measured_us, estimated_quantity) on true
+cross join lateral (
+    select
+        coalesce(known.hour_number, found.hour_number) as hour_number,
+        coalesce(known.quantity, found.quantity) as quantity,
+        coalesce(known.measured_us, found.measured_us) as measured_us,
+        coalesce(known.estimated_quantity, found.estimated_quantity) as estimated_quantity,
+        found.findings
 ) as hours
 where
     windows.worker = {{ worker() }}

@@ -5,6 +5,7 @@ with accepted as (
     select
         judged.*,
         lag(value) over along as from_value,
+        value - lag(value) over along as step,
         lag(read_us) over along as from_us,
         lag(part_number) over along as from_part_number,
         lead(read_us) over along as next_us
@@ -24,12 +25,7 @@ stepped as (
         case
             when from_part_number = part_number then register_max else cut_register_maxes[from_part_number + 1]
         end as from_register_max,
-        -- A rate holds until the next reading if that comes within three intervals, else for one interval.
-        case
-            when is_counter then read_us
-            when is_rate and next_us - read_us <= 3 * interval_us then next_us
-            else read_us - label_us + interval_us
-        end as until_us
+        {{ until_us() }} as until_us
     from accepted
     -- The first reading of a run has no step.
     where
@@ -49,9 +45,7 @@ opened as (
             when verdict <> 'accepted' then verdict
             when
                 is_counter
-                and not {{ is_plausible_step(
-                    'from_value', 'value', 'read_us - from_us', 'from_register_max', 'from_multiplier'
-                ) }}
+                and not {{ is_plausible_step('step', 'read_us - from_us', 'from_register_max', 'from_multiplier') }}
                 then 'break'
         end as finding,
         generate_series(least(cut_count, 1), cut_count) as place
@@ -101,15 +95,15 @@ select
     case when finding = 'break' then from_value end as from_value,
     value,
     -- A register read so rarely says how much, not when: its hours are estimated.
-    not is_counter or piece_ends_us - piece_starts_us <= 3 * interval_us as is_measured,
+    not is_counter or {{ is_short_span('piece_ends_us - piece_starts_us') }} as is_measured,
     case
         when finding is not null then null
         when is_counter
             then case
                 when piece_multiplier is null
-                    then {{ register_step('from_value', 'value', 'from_register_max') }} * multiplier
+                    then {{ register_step('step', 'from_register_max') }} * multiplier
                 else
-                    {{ register_step('from_value', 'value', 'from_register_max') }} * piece_multiplier
+                    {{ register_step('step', 'from_register_max') }} * piece_multiplier
                     * (piece_ends_us - piece_starts_us) / (ends_us - starts_us)
             end
         when is_rate

@@ -4,10 +4,10 @@
 with neighbours as (
     select
         instants.*,
-        lag(value) over around as value_before,
-        lag(read_us) over around as us_before,
-        lead(value) over around as value_after,
-        lead(read_us) over around as us_after
+        value - lag(value) over around as step_before,
+        read_us - lag(read_us) over around as span_before_us,
+        lead(value) over around - value as step_after,
+        lead(read_us) over around - read_us as span_after_us
     from {{ ref('int_readings__instants') }} as instants
     window around as (
         partition by window_number, site_code, part_number, value is null order by read_us, point_order
@@ -22,19 +22,16 @@ select
             then case
                 when
                     point_order = 1
-                    and us_before is not null
-                    and us_after is not null
+                    and span_before_us is not null
+                    and span_after_us is not null
                     and not (
-                        {{ is_plausible_step('value_before', 'value', 'read_us - us_before') }}
-                        and {{ is_plausible_step('value', 'value_after', 'us_after - read_us') }}
+                        {{ is_plausible_step('step_before', 'span_before_us') }}
+                        and {{ is_plausible_step('step_after', 'span_after_us') }}
                     )
-                    and {{ is_plausible_step('value_before', 'value_after', 'us_after - us_before') }}
+                    and {{ is_plausible_step('(step_before + step_after)', 'span_before_us + span_after_us') }}
                     then 'outlier'
                 else 'accepted'
             end
-        when value < 0 then 'negative'
-        when is_rate and value * multiplier > max_per_hour then 'above_max_per_hour'
-        when not is_rate and value * multiplier * 3600000000 > max_per_hour * interval_us then 'above_max_per_hour'
-        else 'accepted'
+        else coalesce({{ refusal_of_quantity() }}, 'accepted')
     end as verdict
 from neighbours

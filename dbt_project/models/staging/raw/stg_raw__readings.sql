@@ -11,16 +11,8 @@ select
     readings.batch_id,
     readings.line,
     readings.read_at,
-    {{ microseconds('readings.read_at') }} as read_us
-from {{ source('raw', 'readings') }} as readings
-left join {{ source('ops', 'batches') }} as odd
-    on
-        readings.site_code = odd.site_code
-        and readings.batch_id = odd.batch_id
-        and odd.kind = 'readings'
-        and (
-            odd.status in ('landed', 'held')
-            or odd.last_read_at is null
-            or odd.last_read_at - odd.received_at > interval '5 minutes'
-        )
+    readings.read_us
+from {{ ref('stg_raw__landed_readings') }} as readings
+left join {{ ref('stg_ops__odd_batches') }} as odd
+    on readings.site_code = odd.site_code and readings.batch_id = odd.batch_id
 where odd.batch_id is null or odd.status = 'accepted'
