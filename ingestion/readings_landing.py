@@ -2,8 +2,8 @@
 
 The file is parsed into a temporary file of COPY lines first. So the months it touches are known before the
 transaction, the transaction is short, and what turns out to be broken in its last block has not touched the
-warehouse. Months that are missing are made before it (whoever makes one holds up other makers until the end), save
-those that the file brings much of: these are filled in it, and attached with their rows (decision 0016).
+warehouse. Months that are missing are made before it, save those that the file brings much of: these are filled in
+it, and attached with their rows (decision 0016).
 """
 
 from __future__ import annotations
@@ -99,9 +99,11 @@ def land_source(
         )
         large = [month for month, rows in _rows_by_month(spool.days).items() if rows >= LARGE_ROWS]
         whole = spool.lines.months.intersection(large)
-        for month in sorted(spool.months - whole):
-            connection.execute("select raw.ensure_readings_month(%s)", [month])
-        report = _copy(connection, batch, batch_id, spool, whole, notices)
+        try:
+            report = _copy(connection, batch, batch_id, spool, whole, notices)
+        except psycopg.errors.DeadlockDetected:
+            # Two files, each with some hours of the month that the other one is making.
+            report = _copy(connection, batch, batch_id, spool, set(), notices)
         if not report.is_repeat:
             for month in sorted(large):
                 connection.execute("select ops.analyze_table('raw', %s)", [_table(month)])
@@ -146,7 +148,9 @@ def _take(parsed: Parsed, file: str, site: str, batch_id: int, now: datetime, sp
 def _copy(
     connection: Connection, batch: Batch, batch_id: int, spool: _Spool, whole: set[str], notices: list[str]
 ) -> BatchReport:
-    """``whole`` are months that may have no table yet; all others have one."""
+    """``whole`` are months that may be made with the batch; without any, all are made before its transaction."""
+    if not whole:
+        _ensure(connection, spool.months)
     with connection.transaction():
         # Two loads of one file at the same time: the second waits, then finds it landed.
         connection.execute(
@@ -158,7 +162,7 @@ def _copy(
             return same
         batches.insert(connection, batch, batch_id)
         if spool.landed:
-            _copy_lines(connection, spool.lines, whole)
+            _copy_lines(connection, spool, whole)
             mark_days(connection, batch.site_code, batch_id, readings.merged_days(spool.days))
         if spool.rejected:
             refused = read_through(spool.refused)
@@ -166,13 +170,22 @@ def _copy(
     return batch.report(batch_id, notices=notices)
 
 
-def _copy_lines(connection: Connection, lines: LineSpool, whole: set[str]) -> None:
+def _copy_lines(connection: Connection, spool: _Spool, whole: set[str]) -> None:
     new = [month for month in sorted(whole) if _begin(connection, month)]
     for month in new:
-        batches.copy(connection, f"raw.{_table(month)}", COPY_COLUMNS, lines.month(month), is_new=True)
-    batches.copy(connection, "raw.readings", COPY_COLUMNS, lines.chunks(without=new))
+        batches.copy(connection, f"raw.{_table(month)}", COPY_COLUMNS, spool.lines.month(month), is_new=True)
+    if whole:
+        # Now, and not before: the month before, of which a file has the hours between its time and UTC, another file
+        # is making meanwhile, and is waited for.
+        _ensure(connection, spool.months.difference(new))
+    batches.copy(connection, "raw.readings", COPY_COLUMNS, spool.lines.chunks(without=new))
     for month in new:
         connection.execute("select raw.attach_readings_month(%s)", [month])
+
+
+def _ensure(connection: Connection, months: set[str]) -> None:
+    for month in sorted(months):
+        connection.execute("select raw.ensure_readings_month(%s)", [month])
 
 
 def _begin(connection: Connection, month: str) -> bool:

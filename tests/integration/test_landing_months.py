@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import psycopg
@@ -48,6 +49,18 @@ def _as_landed() -> list[tuple[Any, ...]]:
         "select site_code, meter_code, read_at, value, quality, revision, line, tableoid::regclass::text"
         " from raw.readings order by line"
     )
+
+
+def _land_at_once(tmp_path: Path, files: dict[str, list[str]]) -> None:
+    folders = [_package(tmp_path / name, **{name: lines}) for name, lines in files.items()]
+
+    def land(folder: Path) -> list[str]:
+        with warehouse.connect("ingest") as connection:
+            reports = landing.land_readings(open_package(folder), connection, uuid.uuid4(), NOW)
+        return [one.status for one in reports]
+
+    with ThreadPoolExecutor(len(folders)) as pool:
+        assert list(pool.map(land, folders)) == [["landed"]] * len(folders)
 
 
 def test_a_whole_month_lands_as_its_rows_would_one_by_one(tmp_path: Path) -> None:
@@ -103,18 +116,30 @@ def test_a_whole_month_that_breaks_off_leaves_no_table(tmp_path: Path, monkeypat
 
 def test_files_that_bring_one_new_month_at_once_land_both(tmp_path: Path) -> None:
     load(write(tmp_path / "ledgers", LEDGERS))
-    halves = {"even": JANUARY[::2], "odd": JANUARY[1::2], "with December": EARLIER + JANUARY[:300]}
-    folders = [_package(tmp_path / name, **{name.replace(" ", "_"): lines}) for name, lines in halves.items()]
-
-    def land(folder: Path) -> list[str]:
-        with warehouse.connect("ingest") as connection:
-            reports = landing.land_readings(open_package(folder), connection, uuid.uuid4(), NOW)
-        return [one.status for one in reports]
-
-    with ThreadPoolExecutor(len(folders)) as pool:
-        assert list(pool.map(land, folders)) == [["landed"]] * len(folders)
+    halves = {"even": JANUARY[::2], "odd": JANUARY[1::2], "with_December": EARLIER + JANUARY[:300]}
+    _land_at_once(tmp_path, halves)
     assert rows("select count(*) from raw.readings") == [(sum(len(lines) for lines in halves.values()),)]
     assert _tables() == [("readings_202512", True, "r"), ("readings_202601", True, "r")]
+
+
+def test_files_that_wait_for_each_others_month_land_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each makes a month, and has some hours of the other's: none of them goes on before both have made theirs."""
+    load(write(tmp_path / "ledgers", LEDGERS))
+    february = [line.replace("2026-01", "2026-02") for line in JANUARY]
+    files = {"january": JANUARY + february[:20], "february": february + JANUARY[:20]}
+    both_began = Barrier(2, timeout=60)
+    ensure = readings_landing._ensure
+
+    def together(connection: Any, months: set[str]) -> None:
+        if len(months) == 1:
+            both_began.wait()
+        ensure(connection, months)
+
+    monkeypatch.setattr(readings_landing, "_ensure", together)
+    _land_at_once(tmp_path, files)
+    assert rows("select count(*) from raw.readings") == [(sum(len(lines) for lines in files.values()),)]
+    assert rows("select count(*) from ops.batches where kind = 'readings'") == [(2,)]
+    assert _tables() == [("readings_202601", True, "r"), ("readings_202602", True, "r")]
 
 
 def test_a_begun_month_that_nobody_attached_is_gone_with_its_transaction() -> None:
