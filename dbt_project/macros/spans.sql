@@ -1,3 +1,8 @@
+{#- From a stamp back to where the interval begins that it closes. -#}
+{% macro label_us() -%}
+    case when parts.reading_kind = 'interval' and parts.interval_label = 'end' then parts.interval_us else 0 end
+{%- endmacro %}
+
 {#- Whether a counter was read often enough to say when, and not only how much, between two readings (contract §3,
     coverage). -#}
 {% macro is_short_span(span_us) -%}

@@ -30,7 +30,7 @@ with known as not materialized (
 ),
 
 -- Materialized, since nothing is known of a table that was empty before this batch: taken for four rows a site, it would be
--- read once for each meter (a minute for a year of a thousand).
+-- read once for each meter (23 s in place of 6 for a quarter of a thousand meters).
 marked as materialized (
     select
         marks.batch_id,

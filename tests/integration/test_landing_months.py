@@ -11,8 +11,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from ingestion import landing, readings_landing, readings_spool, warehouse
+from ingestion import landing, readings_landing, readings_spool, settings, warehouse
 from ingestion.package import open_package
 from ingestion.readings_spool import LineSpool
 from tests.integration.landing_plant import LEDGERS, NOW, everything, load, rows, write
@@ -148,6 +149,20 @@ def test_a_begun_month_that_nobody_attached_is_gone_with_its_transaction() -> No
         connection.rollback()
         connection.execute("select raw.ensure_readings_month('2024-03-09')")
     assert ("readings_202403", True, "r") in _tables()
+
+
+def test_a_month_that_retires_while_it_is_filled_is_not_attached() -> None:
+    installation = settings.load()
+    admin = make_conninfo(installation.admin_url or "", dbname=installation.warehouse_database)
+    with warehouse.connect("ingest") as maker:
+        maker.execute("select raw.begin_readings_month('2024-03-09')")
+        with psycopg.connect(admin) as other:
+            other.execute(
+                "insert into ops.retired_months (month, ends_at, action, readings, kept_readings)"
+                " values ('2024-03-01', '2024-04-01 00:00+00', 'drop', 0, 0)"
+            )
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="2024-03 lies before the retention edge"):
+            maker.execute("select raw.attach_readings_month('2024-03-09')")
 
 
 def test_a_month_whose_rows_are_of_another_is_not_attached() -> None:

@@ -89,10 +89,7 @@ from (
             parts.reading_kind in ('register', 'manual') as is_counter,
             parts.reading_kind = 'rate' as is_rate,
             parts.interval_us,
-            case
-                when parts.reading_kind = 'interval' and parts.interval_label = 'end' then parts.interval_us
-                else 0
-            end as label_us,
+            {{ label_us() }} as label_us,
             parts.multiplier,
             parts.register_max,
             parts.max_per_hour,

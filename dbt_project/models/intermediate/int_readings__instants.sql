@@ -58,8 +58,7 @@ with windows as not materialized (
     -- An interval stamped at its end belongs to the part of the meter's life in which it began.
     cross join lateral (
         select
-            case when parts.reading_kind = 'interval' and parts.interval_label = 'end' then parts.interval_us else 0 end
-            as label_us
+            {{ label_us() }} as label_us
     ) as label
 )
 
